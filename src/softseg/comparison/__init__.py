@@ -1,0 +1,1 @@
+"""What other ways of segmenting the same customers would have said."""

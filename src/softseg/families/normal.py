@@ -1,0 +1,152 @@
+"""Shared by the families that are Gaussian on some scale: Gaussian, log-normal, asinh-normal.
+
+On the standardised scale z = (t(x) − centre)/scale the statistics are T = (z, z²) with
+η = (μ/σ², −1/(2σ²)), A = μ²/(2σ²) + log σ. Priors: μ Normal, σ² inverse-Gamma, independent
+(semi-conjugate: each is conjugate given the other; Gelman et al. 2013, BDA3, section 3.4).
+"""
+
+from math import floor, log10
+from typing import Any
+
+import numpy as np
+
+from softseg.families.base import (
+    SCALE_FLOOR,
+    Array,
+    Coding,
+    Namespace,
+    Observed,
+    Parameters,
+    Priors,
+    Sums,
+    rounded,
+)
+from softseg.priors import Prior
+
+LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
+ECM_STEPS = 5
+LEAST_SCALE = 1e-70
+"""Below it a table counts as constant: the square of its spread would be lost."""
+
+
+def centre_and_scale(t: Array) -> tuple[float, float]:
+    """Return mean and sd of the transformed values, the same for every order of the rows."""
+    t = np.sort(t[np.isfinite(t)])
+    if len(t) == 0:
+        return 0.0, 1.0
+    # from the smallest value on, so that equal values have exactly no spread
+    mean, scale = float(t[0] + (t - t[0]).mean()), float((t - t[0]).std())
+    scale = rounded(scale) if scale > LEAST_SCALE else 1.0
+    # six digits of the scale, not of the mean: 1e9 ± 1 must stay within 1 of its centre
+    return round(mean, 5 - floor(log10(scale))), scale
+
+
+def default_priors(coding: Coding, location: str, scale: str) -> dict[str, Prior]:
+    """Return wide priors on the data's own scale.
+
+    The location lies within two sd of the whole table around its mean; the variance within a
+    segment has a prior mean of half the whole table's variance and a heavy upper tail.
+    """
+    spread = coding.scale
+    return {
+        location: Prior("Normal", mu=coding.centre, sigma=rounded(2.0 * spread)),
+        scale: Prior("SqrtInverseGamma", alpha=2.5, beta=rounded(0.75 * spread**2)),
+    }
+
+
+def statistics(z: Array, observed: Observed) -> Array:
+    """Return (z, z²), 0 where missing; shape (statistic, row)."""
+    z = np.where(observed.present, z, 0.0)
+    return np.stack([z, z * z])
+
+
+def natural(mean: Any, sd: Any, coding: Coding) -> list[Any]:
+    """Return η = (μ/σ², −1/(2σ²)) on the standardised scale."""
+    m, s = (mean - coding.centre) / coding.scale, sd / coding.scale
+    return [m / s**2, -0.5 / s**2]
+
+
+def log_partition(mean: Any, sd: Any, coding: Coding, xp: Namespace) -> Any:
+    """Return A = μ²/(2σ²) + log σ on the standardised scale."""
+    m, s = (mean - coding.centre) / coding.scale, sd / coding.scale
+    return 0.5 * (m / s) ** 2 + xp.log(s)
+
+
+def maximise(
+    sums: Sums,
+    parameters: Parameters,
+    priors: Priors | None,
+    coding: Coding,
+    names: tuple[str, str],
+) -> dict[str, Array]:
+    """Return location and scale that maximise the expected log density plus log prior."""
+    location, scale = names
+    n, (zsum, zz) = sums.measure, sums.statistics.T
+    seen = n > 0
+    safe = np.maximum(n, 1e-12)
+    if priors is None:
+        m = zsum / safe
+        variance = np.maximum(zz / safe - m * m, SCALE_FLOOR**2)
+        s = np.sqrt(variance)
+    else:
+        mu0, w0, a, b = _standardised(priors[location], priors[scale], coding)
+        s = np.asarray(parameters[scale]) / coding.scale
+        m = np.asarray(parameters[location]) / coding.scale
+        for _ in range(ECM_STEPS):
+            m = (mu0 * w0 + zsum / s**2) / (w0 + n / s**2)
+            m = _hold(priors[location], m, coding.centre, coding.scale)
+            residual = np.maximum(zz - 2.0 * m * zsum + n * m * m, 0.0)
+            s = np.sqrt((residual + 2.0 * b) / (n + 2.0 * a + 1.0))
+            s = _hold(priors[scale], s, 0.0, coding.scale)
+        seen = np.ones_like(seen)
+    return {
+        location: np.where(seen, coding.centre + coding.scale * m, parameters[location]),
+        scale: np.where(seen, coding.scale * s, parameters[scale]),
+    }
+
+
+def update(
+    rng: np.random.Generator,
+    sums: Sums,
+    parameters: Parameters,
+    priors: Priors,
+    coding: Coding,
+    names: tuple[str, str],
+) -> dict[str, Array]:
+    """Draw the location given the scale, then the variance given the location."""
+    location, scale = names
+    n, (zsum, zz) = sums.measure, sums.statistics.T
+    mu0, w0, a, b = _standardised(priors[location], priors[scale], coding)
+    precision = (coding.scale / np.asarray(parameters[scale])) ** 2
+    weight = w0 + n * precision
+    m = (mu0 * w0 + zsum * precision) / weight
+    m = m + rng.standard_normal(len(n)) / np.sqrt(weight)
+    m = _hold(priors[location], m, coding.centre, coding.scale)
+    residual = np.maximum(zz - 2.0 * m * zsum + n * m * m, 0.0)
+    s = np.sqrt((b + 0.5 * residual) / rng.standard_gamma(a + 0.5 * n))
+    s = _hold(priors[scale], s, 0.0, coding.scale)
+    return {location: coding.centre + coding.scale * m, scale: coding.scale * s}
+
+
+def _standardised(location: Any, scale: Any, coding: Coding) -> tuple[Array, Array, Array, Array]:
+    """Return prior mean, prior precision, IG shape and IG rate on the standardised scale.
+
+    A prior outside the conjugate class (whose mode only serves as a start) reads as flat.
+    """
+    n = len(location.priors)
+    flat, floor = np.zeros(n), np.full(n, 0.5 * SCALE_FLOOR**2)
+    mu0, w0, a, b = flat, flat + 1e-12, flat, floor
+    if location.name == "Normal":
+        mu0 = (location.parameters["mu"] - coding.centre) / coding.scale
+        w0 = (coding.scale / location.parameters["sigma"]) ** 2
+        if not location.all_free:
+            mu0, w0 = np.where(location.free, mu0, 0.0), np.where(location.free, w0, 1.0)
+    if scale.name == "SqrtInverseGamma":
+        a, b = scale.parameters["alpha"], scale.parameters["beta"] / coding.scale**2
+        if not scale.all_free:
+            a, b = np.where(scale.free, a, 1.0), np.where(scale.free, b, 1.0)
+    return mu0, w0, a, b
+
+
+def _hold(prior: Any, z: Array, centre: float, scale: float) -> Array:
+    return z if prior.all_free else (prior.hold(centre + scale * z) - centre) / scale

@@ -1,0 +1,258 @@
+"""How many segments: `choose` fits a range of numbers and recommends one in words.
+
+No single criterion decides. BIC and ICL are computed from the log-likelihood at the mode under
+the default priors (not the maximum-likelihood mode); PSIS-LOO is the expected log density of a
+customer who was left out (Vehtari, Gelman and Gabry 2017), of the marginal density per customer.
+On large tables, or where a family fits badly, all of them keep improving; the recommendation then
+rests on what a decision would notice: how far the picture of the typical customer still moves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from softseg.checks import whole_number
+from softseg.families.base import Array
+from softseg.families.namespace import NUMPY
+from softseg.inference.criteria import bic, entropy_r2, icl
+from softseg.inference.draws import Progress
+from softseg.inference.fit import Fit, Method, fit
+from softseg.inference.loo import LooResult, densities, difference, loo
+from softseg.inference.starts import scores
+from softseg.likelihood.kernel import memberships
+from softseg.likelihood.statistics import reduce
+from softseg.models.mixture import Values
+from softseg.tables.table import Table
+from softseg.wording import number, percent, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTLED: Final = 0.10
+"""Further segments change nothing that matters when the customer's picture moves by less (sd)."""
+FEWEST_HANDLED, MOST_HANDLED = 4, 8
+LOO_DRAWS: Final = 500
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One number of segments and what was found for it."""
+
+    n_segments: int
+    fit: Fit
+    loo: LooResult
+    bic: float
+    icl: float
+    entropy_r2: float
+    picture: Array
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate let it through."""
+        return self.fit.diagnosis.status == "good"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The candidates, and the recommendation.
+
+    Attributes
+    ----------
+    recommended
+        Number of segments, None where no candidate passed the gate.
+    reasons
+        Keys of the catalogue with their values, in the order in which they are read.
+    shifts
+        How far the typical customer's picture moves from each candidate to the next, in sd.
+    """
+
+    candidates: tuple[Candidate, ...]
+    recommended: int | None
+    reasons: tuple[tuple[str, dict[str, float]], ...]
+    shifts: tuple[float, ...]
+
+    def text(self, language: str = "en") -> list[str]:
+        """Return the recommendation in sentences."""
+        return [say(key, language, **_spoken(key, v, language)) for key, v in self.reasons]
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """The criteria, one row per number of segments.
+
+        Log densities in natural logs; BIC and ICL smaller is better, elpd larger; ``hit_rate`` the
+        share of starts that ended in the best mode; ``smallest_segment`` in customers; ``shift``
+        the move of the typical customer's picture to the next number, in sd.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "n_segments": c.n_segments,
+                "log_likelihood": c.fit.modes.best.log_likelihood,
+                "bic": c.bic,
+                "icl": c.icl,
+                "entropy_r2": c.entropy_r2,
+                "elpd_loo": c.loo.elpd,
+                "elpd_loo_se": c.loo.se,
+                "n_bad_k": c.loo.n_bad,
+                "hit_rate": c.fit.modes.hit_rate,
+                "smallest_segment": float(c.fit.aligned.mean_sizes.min()),
+                "shift": shift,
+                "fit_status": c.fit.verdict.status,
+                "gate_status": c.fit.diagnosis.status,
+            }
+            for c, shift in zip(self.candidates, (*self.shifts, np.nan), strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+
+def choose(
+    table: Table,
+    n_segments: Sequence[int] = range(1, 11),
+    *,
+    method: Method = "auto",
+    n_draws: int = 500,
+    n_tune: int = 300,
+    n_chains: int = 4,
+    n_starts: int = 10,
+    seed: int,
+    cores: int | None = None,
+    progress: Progress | None = None,
+) -> Choice:
+    """Return the criteria for several numbers of segments, and a recommendation.
+
+    Parameters
+    ----------
+    n_segments
+        Numbers to try, ascending.
+    n_draws, n_tune, n_chains, n_starts, seed
+        As in `fit`; every number of segments gets the same seed.
+    """
+    numbers = sorted({whole_number(k, "n_segments", least=1) for k in n_segments})
+    statistics = reduce(table)
+    candidates: list[Candidate] = []
+    for i, k in enumerate(numbers):
+
+        def report(stage: str, share: float, before: int = i) -> None:
+            if progress is not None:
+                progress("choose", (before + _done(stage, share)) / len(numbers))
+
+        fitted = fit(
+            table, k, method=method, n_draws=n_draws, n_tune=n_tune, n_chains=n_chains,
+            n_starts=n_starts, seed=seed, cores=cores, progress=report,
+            statistics=statistics,
+        )  # fmt: skip
+        candidates.append(_candidate(fitted, k))
+    return recommend(candidates)
+
+
+def recommend(candidates: Sequence[Candidate]) -> Choice:
+    """Return the smallest number beyond which nothing that matters for a decision changes."""
+    shifts = tuple(
+        picture_shift(a, b) for a, b in zip(candidates[:-1], candidates[1:], strict=True)
+    )
+    passed = [c for c in candidates if c.passed]
+    refused = [c.n_segments for c in candidates if not c.passed]
+    if not passed:
+        return Choice(tuple(candidates), None, (("choose.none", {}),), shifts)
+    best = max(passed, key=lambda c: c.loo.elpd)
+    by_loo = next(c for c in passed if _as_good(c, best))
+    settled = next(
+        c for c in passed if all(picture_shift(c, d) < SETTLED for d in passed if _after(c, d))
+    )
+    taken = min(by_loo, settled, key=lambda c: c.n_segments)
+    reasons: list[tuple[str, dict[str, float]]] = []
+    k = taken.n_segments
+    reasons.append(("choose.one", {}) if k == 1 else ("choose.recommended", {"k": k}))
+    if by_loo.n_segments <= settled.n_segments:
+        reasons.append(("choose.loo", {"k": k}))
+    elif k < passed[-1].n_segments:
+        reasons.append(("choose.settled", {"k": k, "shift": SETTLED}))
+    gain = best.loo.elpd - candidates[0].loo.elpd
+    if gain > 0 and k > candidates[0].n_segments:
+        share = min((taken.loo.elpd - candidates[0].loo.elpd) / gain, 1.0)
+        reasons.append(("choose.enough", {"k": k, "share": share}))
+    if len(passed) > 2 and best is passed[-1] and not refused:
+        reasons.append(("choose.never_turns", {"k": best.n_segments}))
+    lowest = {key: min(passed, key=lambda c: getattr(c, key)).n_segments for key in ("bic", "icl")}
+    reasons.append(("choose.bic", dict(lowest)))
+    if k > MOST_HANDLED:
+        reasons.append(("choose.too_many", {"k": k}))
+    elif k > 1 and not FEWEST_HANDLED <= k:
+        reasons.append(("choose.range", {}))
+    if refused:
+        reasons.append(("choose.refused", {f"k{n}": n for n in refused}))
+    return Choice(tuple(candidates), k, tuple(reasons), shifts)
+
+
+def picture_shift(first: Candidate, second: Candidate) -> float:
+    """Return how far two fits' pictures of the customers differ, in sd of the indicators.
+
+    A customer's picture is the mean of its segments on every indicator, weighted by membership.
+    """
+    count = first.fit.statistics.count
+    squares = np.square(first.picture - second.picture).mean(axis=1)
+    return float(np.sqrt(count @ squares / count.sum()))
+
+
+def _candidate(fitted: Fit, n_segments: int) -> Candidate:
+    statistics, mode = fitted.statistics, fitted.modes.best
+    membership, _ = memberships(
+        statistics, statistics.layout.weights(mode.values.indicators, NUMPY), mode.values.share
+    )
+    n_parameters = fitted.mixture.n_parameters
+    n = statistics.n_customers
+    criterion = bic(mode.log_likelihood, n_parameters, n)
+    draws = fitted.draws.values.flattened()
+    return Candidate(
+        n_segments,
+        fitted,
+        loo(densities(statistics, _thinned(draws)), statistics.count),
+        criterion,
+        icl(mode.log_likelihood, n_parameters, membership, statistics.count),
+        entropy_r2(membership, statistics.count),
+        _picture(fitted, membership),
+    )
+
+
+def _picture(fitted: Fit, membership: Array) -> Array:
+    """Return each pattern's expected scores given its memberships, (pattern, score)."""
+    points = scores(fitted.statistics)
+    spread = points.std(axis=0)
+    points = points / np.where(spread > 0, spread, 1.0)
+    weighted = membership * fitted.statistics.count[:, None]
+    sizes = np.maximum(weighted.sum(axis=0), 1e-12)
+    return membership @ ((weighted.T @ points) / sizes[:, None])
+
+
+def _thinned(values: Values) -> Values:
+    n = len(values.share)
+    return values.at(np.linspace(0, n - 1, min(n, LOO_DRAWS)).round().astype(np.intp))
+
+
+def _as_good(candidate: Candidate, best: Candidate) -> bool:
+    lead, se = difference(best.loo, candidate.loo)
+    return candidate is best or lead <= se
+
+
+def _after(first: Candidate, second: Candidate) -> bool:
+    return second.n_segments > first.n_segments
+
+
+def _done(stage: str, share: float) -> float:
+    """Return the share of one fit that a stage's share stands for."""
+    begin = {"reduce": 0.0, "modes": 0.02, "explore": 0.2, "sample": 0.35, "longer": 0.6}
+    length = {"reduce": 0.02, "modes": 0.18, "explore": 0.15, "sample": 0.4, "longer": 0.3}
+    return begin.get(stage, 0.9) + length.get(stage, 0.1) * share
+
+
+def _spoken(key: str, values: dict[str, float], language: str) -> dict[str, str]:
+    if key == "choose.refused":
+        return {"refused": ", ".join(number(v, language) for v in values.values())}
+    as_share = {"share"}
+    return {
+        name: percent(v, language, 0) if name in as_share else number(v, language)
+        for name, v in values.items()
+    }

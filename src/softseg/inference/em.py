@@ -1,0 +1,128 @@
+"""Accelerated EM: climb from given parameters to a mode.
+
+The steps are accelerated by squared extrapolation (SQUAREM; Varadhan and Roland 2008) of the
+expected statistics, which add up and are always on the scale of the data; a step that would lower
+the objective or leave the domain is taken back.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from softseg.families.base import Array
+from softseg.families.namespace import NUMPY
+from softseg.likelihood.kernel import Expected, expected_statistics
+from softseg.likelihood.statistics import Statistics
+from softseg.models.mixture import Mixture, Values
+
+TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a climb ended.
+
+    Attributes
+    ----------
+    objective
+        The log-likelihood, or it plus the log prior density.
+    converged
+        Whether it ended because it gained no more, not because of its length.
+    """
+
+    values: Values
+    expected: Expected
+    objective: float
+    converged: bool
+
+
+def climb(
+    statistics: Statistics, mixture: Mixture, values: Values, use_priors: bool, cycles: int
+) -> Run:
+    """Run accelerated EM until it gains no more, or for a number of cycles of three passes."""
+    values, expected, objective = evaluate(statistics, mixture, values, use_priors)
+    for _ in range(cycles):
+        before = objective
+        s0 = _pack(expected)
+        first = _step(statistics, mixture, values, expected, use_priors)
+        s1 = _pack(first[1])
+        second = _step(statistics, mixture, first[0], first[1], use_priors)
+        best = second
+        jump = _extrapolate(s0, s1, _pack(second[1]))
+        if jump is not None:
+            leap = _step(statistics, mixture, second[0], _unpack(jump, expected), use_priors)
+            if np.isfinite(leap[2]) and leap[2] > second[2]:
+                best = leap
+        values, expected, objective = best
+        if objective - before < max(TOLERANCE, 1e-13 * abs(objective)):
+            return Run(values, expected, objective, True)
+    return Run(values, expected, objective, False)
+
+
+def _step(
+    statistics: Statistics, mixture: Mixture, values: Values, expected: Expected, use_priors: bool
+) -> tuple[Values, Expected, float]:
+    """Maximise given the expected statistics, then evaluate there."""
+    return evaluate(
+        statistics, mixture, maximise(statistics, mixture, values, expected, use_priors), use_priors
+    )
+
+
+def maximise(
+    statistics: Statistics, mixture: Mixture, values: Values, expected: Expected, use_priors: bool
+) -> Values:
+    """Return the parameters that maximise the expected log density (the M step)."""
+    sums = statistics.layout.split(expected.dense, expected.table, expected.sizes)
+    indicators = {}
+    for slot in statistics.layout.slots:
+        name = slot.indicator
+        priors = mixture.priors[name] if use_priors else None
+        fitted = slot.family.maximise(sums[name], values.indicators[name], priors, slot.coding)
+        held = mixture.priors[name]
+        indicators[name] = {key: held[key].hold(array) for key, array in fitted.items()}
+    return Values(_shares(mixture, expected.sizes, use_priors), indicators)
+
+
+def _shares(mixture: Mixture, sizes: Array, use_priors: bool) -> Array:
+    if mixture.fixed_share is not None:
+        return mixture.fixed_share
+    heights = np.maximum(sizes + mixture.share - 1.0, 0.0) if use_priors else sizes
+    return heights / heights.sum()
+
+
+def evaluate(
+    statistics: Statistics, mixture: Mixture, values: Values, use_priors: bool
+) -> tuple[Values, Expected, float]:
+    weights = statistics.layout.weights(values.indicators, NUMPY)
+    expected = expected_statistics(statistics, weights, values.share)
+    objective = expected.log_likelihood
+    if use_priors:
+        objective += mixture.log_prior(values)
+    return values, expected, objective
+
+
+def _pack(expected: Expected) -> Array:
+    return np.concatenate([expected.dense.ravel(), expected.table.ravel(), expected.sizes])
+
+
+def _unpack(packed: Array, like: Expected) -> Expected:
+    n_dense, n_table = like.dense.size, like.table.size
+    dense = packed[:n_dense].reshape(like.dense.shape)
+    table = packed[n_dense : n_dense + n_table].reshape(like.table.shape)
+    return Expected(np.nan, dense, table, packed[n_dense + n_table :])
+
+
+def _extrapolate(s0: Array, s1: Array, s2: Array) -> Array | None:
+    """Return the squared extrapolation of three expected statistics, None where it has none."""
+    r, v = s1 - s0, (s2 - s1) - (s1 - s0)
+    length = np.linalg.norm(v)
+    if length <= 1e-12 * max(np.linalg.norm(r), 1e-300):
+        return None
+    alpha = -np.linalg.norm(r) / length
+    nonnegative = (s0 >= 0) & (s1 >= 0) & (s2 >= 0)
+    while alpha < -1.0:
+        jump = s0 - 2.0 * alpha * r + alpha**2 * v
+        if np.all(jump[nonnegative] >= 0):
+            return jump
+        alpha = 0.5 * (alpha - 1.0) if alpha < -1.05 else -1.0
+    return None

@@ -1,0 +1,46 @@
+"""Every dimension, group and attribute name that appears in a result.
+
+One word per thing: code, files and figures take the words from here, so that a reader who knows
+one result can read them all.
+"""
+
+from typing import Final
+
+CHAIN: Final = "chain"
+DRAW: Final = "draw"
+SAMPLE: Final = "sample"
+CUSTOMER: Final = "customer"
+PATTERN: Final = "pattern"
+SEGMENT: Final = "segment"
+SEGMENT_NAME: Final = "segment_name"
+INDICATOR: Final = "indicator"
+MEASURE: Final = "measure"
+
+SHARE: Final = "share"
+"""Name of the variable that holds the prior weights of the segments."""
+
+POSTERIOR: Final = "posterior"
+SAMPLE_STATS: Final = "sample_stats"
+MEMBERSHIP: Final = "membership"
+PROFILE: Final = "profile"
+SIZES: Final = "sizes"
+FIT: Final = "fit"
+
+LOWER_PROBABILITY: Final = 0.05
+UPPER_PROBABILITY: Final = 0.95
+"""Every interval of the package is equal-tailed, 5 % to 95 %."""
+
+
+def parameter_name(indicator: str, parameter: str) -> str:
+    """Return the name of a family's parameter in the posterior tree."""
+    return f"{_storable(indicator)}__{parameter}"
+
+
+def level_dim(indicator: str) -> str:
+    """Return the name of the dimension that runs over the levels of a categorical indicator."""
+    return f"{_storable(indicator)}_level"
+
+
+def _storable(name: str) -> str:
+    """Return a column's name without the slash, which parts paths in NetCDF files and trees."""
+    return name.replace("/", "\N{DIVISION SLASH}")

@@ -1,0 +1,1 @@
+"""Figures of a fit, one function each, every one returning a matplotlib Figure."""

@@ -1,0 +1,213 @@
+"""The report: one offline HTML file for readers who have never heard of R-hat."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from softseg.inference.verdicts import explain
+from softseg.report import style, tables
+from softseg.report.facts import Facts, clean
+from softseg.report.text import findings
+from softseg.results.files import replace_file
+from softseg.wording import say
+
+MAX_PANELS = 12
+"""Indicators in the figure of the page; the table below it has all."""
+GLOSSARY = ("customer", "indicator", "segment", "membership", "share", "interval", "p_top",
+            "verdict", "base", "power", "draw", "gate", "rhat", "ess")  # fmt: skip
+
+
+def write_report(
+    tree: Any,
+    path: Path | str,
+    language: str = "en",
+    choice: Any = None,
+    comparison: Any = None,
+    dendrogram: Any = None,
+) -> Path:
+    """Write the report of a fit as one HTML file and return its path.
+
+    Parameters
+    ----------
+    tree
+        Posterior tree.
+    path
+        File to write; it is replaced at once or not at all.
+    language
+        ``en`` or ``de``.
+    choice
+        Result of `choose`, or its table as a frame.
+    comparison
+        Hard clusterings at the same number of segments: method (``kmeans``, ``ward``) to a mapping
+        with ``ari`` and ``vi``, each with ``mean, lower, upper``, and ``torn``, the number of
+        customers that the hard labels tear apart.
+    dendrogram
+        Linkage matrix and top segments of a sample of customers, as `figures.dendrogram` takes.
+
+    Raises
+    ------
+    FileError
+        Where the file cannot be written.
+    """
+    page = render(tree, language, choice, comparison, dendrogram)
+    replace_file(path, page.encode("utf-8"), language)
+    return Path(path)
+
+
+def render(
+    tree: Any,
+    language: str = "en",
+    choice: Any = None,
+    comparison: Any = None,
+    dendrogram: Any = None,
+) -> str:
+    """Return the report as HTML; see `write_report`."""
+    facts = Facts(tree, language)
+    context: dict[str, Any] = {
+        "language": language,
+        "say": facts.say,
+        "facts": facts,
+        "passed": facts.passed,
+        "findings": findings(tree, language),
+        "fonts": style.PAGE_FONTS,
+        "glossary": [(facts.say(f"report.glossary.{g}.term"),
+                      facts.say(f"report.glossary.{g}.text")) for g in GLOSSARY],
+    }  # fmt: skip
+    context |= _judgement(facts)
+    if facts.passed:
+        context |= _segments(facts)
+        context |= _fit(facts)
+        if facts.n_segments > 1:
+            context["comparison"] = _comparison(facts, comparison)
+            context["dendrogram"] = _dendrogram(facts, dendrogram)
+    context |= _choice(facts, choice)
+    context |= _appendix(facts)
+    return _template().render(context)
+
+
+def _judgement(facts: Facts) -> dict[str, Any]:
+    failed = facts.diagnosis.failed if facts.diagnosis is not None else ()
+    boxes = [explain(check, facts.language, facts.labels()) for check in failed]
+    warnings = facts.diagnosis.warnings(facts.language) if facts.diagnosis is not None else []
+    return {"failed": boxes, "warnings": warnings, "gate": tables.gate_rows(facts)}
+
+
+def _segments(facts: Facts) -> dict[str, Any]:
+    from softseg.report.figures.certainty import certainty
+    from softseg.report.figures.profiles import profiles
+    from softseg.report.figures.sizes import concentration, sizes
+
+    tree, language = facts.tree, facts.language
+    several = facts.n_segments > 1
+    context: dict[str, Any] = {
+        "cards": tables.cards(facts),
+        "profile": tables.profile_rows(facts),
+        "values": tables.value_rows(facts),
+        "verdicts": tables.verdict_labels(facts),
+        "certainty_rows": tables.certainty_rows(facts) if several else [],
+        "sizes_figure": _svg(facts, sizes(tree, language), "sizes") if several else "",
+        "certainty_figure": _svg(facts, certainty(tree, language), "certainty") if several else "",
+        "profiles_figure": _svg(facts, profiles(tree, language, limit=MAX_PANELS), "profiles"),
+    }
+    curve = concentration(tree, language)
+    context["concentration_figure"] = _svg(facts, curve, "concentration") if curve else ""
+    return context
+
+
+def _fit(facts: Facts) -> dict[str, Any]:
+    verdict = facts.fit_verdict
+    if verdict is None:
+        return {}
+    names = list(facts.segment_names)
+    return {"fit_status": verdict.status, "advice": verdict.advice(facts.language, names)}
+
+
+def _choice(facts: Facts, choice: Any) -> dict[str, Any]:
+    if choice is None:
+        return {}
+    from softseg.report.figures.choice import choice as draw
+
+    table = getattr(choice, "table", choice)
+    recommended = getattr(choice, "recommended", None)
+    text = choice.text(facts.language) if hasattr(choice, "text") else []
+    head, rows = tables.choice_rows(table, facts.language)
+    figure = draw(table, facts.language, recommended)
+    return {"choice_text": text, "choice_head": head, "choice_rows": rows,
+            "choice_figure": _svg(facts, figure, "choice")}
+
+
+def _comparison(facts: Facts, comparison: Any) -> list[dict[str, str]]:
+    from softseg.report.amounts import cell, customers
+    from softseg.report.facts import Band, say_measure
+
+    rows = []
+    for method, found in (comparison or {}).items():
+        row = {"method": say_measure(f"report.method.{method}", method, facts.language)}
+        for name in ("ari", "vi"):
+            if name in found:
+                parts = [found[name][part] for part in ("mean", "lower", "upper")]
+                mean, inside = cell(Band(*parts), facts.language)
+                row[name], row[f"{name}_interval"] = mean, inside
+        if "torn" in found:
+            row["torn"] = customers(float(found["torn"]), facts.language)
+        rows.append(row)
+    return rows
+
+
+def _dendrogram(facts: Facts, dendrogram: Any) -> str:
+    if dendrogram is None:
+        return ""
+    from softseg.report.figures.dendrogram import dendrogram as draw
+
+    linkage, segments = dendrogram
+    figure = draw(linkage, segments, facts.numbered_names, facts.language)
+    return _svg(facts, figure, "dendrogram")
+
+
+def _appendix(facts: Facts) -> dict[str, Any]:
+    from softseg.report.figures.ranks import ranks
+
+    versions = facts.attribute("versions") or {}
+    quality = facts.attribute("data_quality") or {}
+    return {
+        "ranks_figure": _svg(facts, ranks(facts.tree, facts.language), "ranks"),
+        "priors": tables.prior_rows(facts),
+        "versions": sorted((clean(k), clean(v)) for k, v in versions.items()),
+        "seed": clean(facts.tree.attrs.get("seed", "–")),
+        "method": clean(facts.tree.attrs.get("method", "–")),
+        "reason": _reason(facts),
+        "data_hash": clean(facts.tree.attrs.get("data_hash", "–")),
+        "gaps": tables.gap_rows(facts),
+        "gap_sentences": tables.gap_sentences(facts),
+        "dropped": [(clean(k), clean(v)) for k, v in (quality.get("dropped") or {}).items()],
+        "n_draws": facts.posterior.sizes["chain"] * facts.posterior.sizes["draw"],
+        "n_chains": facts.posterior.sizes["chain"],
+    }
+
+
+def _reason(facts: Facts) -> str:
+    reason = facts.attribute("method_reason")
+    if isinstance(reason, list) and len(reason) == 2 and isinstance(reason[1], dict):
+        return clean(say(reason[0], facts.language, **reason[1]))
+    return clean(reason) if reason else ""
+
+
+def _svg(facts: Facts, figure: Any, key: str) -> Any:
+    from markupsafe import Markup
+
+    # Matplotlib escapes the texts of a figure itself, and `to_svg` has parsed the result.
+    return Markup(style.to_svg(figure, key, facts.say(f"report.alt.{key}")))
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("softseg.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html")

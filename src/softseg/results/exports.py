@@ -1,0 +1,130 @@
+"""Tables for other programs: `memberships.parquet`, `profiles.csv`, CSV on request.
+
+Ids of customers stand in the file of memberships and nowhere else.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xarray as xr
+
+from softseg.errors import UsageError
+from softseg.names import SEGMENT
+from softseg.results.files import replace_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")  # noqa: RUF001
+"""First characters by which a spreadsheet may take a text for a formula (OWASP ASVS 1.2.10)."""
+
+
+def memberships_frame(
+    membership: xr.Dataset, customers: Sequence[str] | None = None, id_column: str = "customer"
+) -> "pd.DataFrame":
+    """Return the memberships as a frame with one row per customer.
+
+    Parameters
+    ----------
+    membership
+        Result of `softseg.results.membership`.
+    customers
+        Ids in the order of the rows, None without ids.
+    id_column
+        Name of the id column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The id, ``row`` (number in the file), ``top`` and ``top_name``, ``second``, ``p_top``,
+        ``entropy``, ``tail_probability``, ``verdict``, ``needs_review`` (not clear) and for each
+        segment ``membership_<k>``, ``membership_<k>_lower``, ``membership_<k>_upper``.
+    """
+    import pandas as pd
+
+    n_customers = membership.sizes["customer"]
+    columns: dict[str, Any] = {}
+    if customers is not None:
+        if len(customers) != n_customers:
+            raise UsageError(
+                f"Give one id per customer: expected {n_customers}, got {len(customers)}."
+            )
+        columns[id_column] = np.asarray(customers, dtype=object)
+    names = membership["segment_name"].values
+    top = membership["top"].values
+    columns |= {"row": membership["row"].values, "top": top, "top_name": names[top - 1]}
+    for name in ("second", "p_top", "entropy", "tail_probability", "verdict"):
+        columns[name] = membership[name].values
+    columns["needs_review"] = membership["verdict"].values != "clear"
+    for position, k in enumerate(membership[SEGMENT].values):
+        columns[f"membership_{k}"] = membership["mean"].values[:, position]
+        for bound in ("lower", "upper"):
+            columns[f"membership_{k}_{bound}"] = membership[bound].values[:, position]
+    return pd.DataFrame(columns)
+
+
+def profile_frame(profile: xr.Dataset) -> "pd.DataFrame":
+    """Return the profile as a frame with one row per line and segment, for a spreadsheet."""
+    import pandas as pd
+
+    n_segments = profile.sizes[SEGMENT]
+    columns: dict[str, Any] = {}
+    for name in ("indicator", "measure", "level", "unit"):
+        columns[name] = np.repeat(profile[name].values, n_segments)
+    n_lines = profile.sizes["line"]
+    columns["segment"] = np.tile(profile[SEGMENT].values, n_lines)
+    columns["segment_name"] = np.tile(profile["segment_name"].values, n_lines)
+    for name in ("mean", "lower", "upper"):
+        columns[name] = profile[name].values.reshape(-1)
+    columns["base"] = np.repeat(profile["base"].values, n_segments)
+    columns["lift_kind"] = np.repeat(profile["lift_kind"].values, n_segments)
+    for name in ("lift_mean", "lift_lower", "lift_upper"):
+        columns[name] = profile[name].values.reshape(-1)
+    return pd.DataFrame(columns)
+
+
+def write_memberships(
+    path: Path | str,
+    membership: xr.Dataset,
+    customers: Sequence[str] | None = None,
+    *,
+    id_column: str = "customer",
+    language: str = "en",
+) -> str:
+    """Write the memberships as Parquet, or CSV where `path` ends so; return the SHA-256."""
+    frame = memberships_frame(membership, customers, id_column)
+    if Path(path).suffix.lower() == ".csv":
+        return write_csv(path, frame, language)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), buffer)
+    return replace_file(path, buffer.getvalue(), language)
+
+
+def write_profiles(path: Path | str, profile: xr.Dataset, language: str = "en") -> str:
+    """Write the profile as CSV; return the SHA-256."""
+    return write_csv(path, profile_frame(profile), language)
+
+
+def write_csv(path: Path | str, frame: "pd.DataFrame", language: str = "en") -> str:
+    """Write a frame as CSV (UTF-8 with mark, comma), texts made safe; return the SHA-256."""
+    safe = frame.copy()
+    for name in safe.columns:
+        if safe[name].dtype.kind not in "fiub":
+            safe[name] = [harmless(value) for value in safe[name]]
+    safe.columns = [harmless(name) for name in safe.columns]
+    text = safe.to_csv(index=False, lineterminator="\n")
+    return replace_file(path, b"\xef\xbb\xbf" + text.encode("utf-8"), language)
+
+
+def harmless(value: Any) -> Any:
+    """Return a text that no spreadsheet takes for a formula, by a leading quote; others as is."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    return value
+

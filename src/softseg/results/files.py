@@ -1,0 +1,94 @@
+"""Writing a file so that there is always the old one or the new one, never half of either."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from softseg.errors import FileError
+from softseg.wording import say
+
+
+def replace_file(path: Path | str, content: bytes | memoryview, language: str = "en") -> str:
+    """Write a file by way of a temporary one in the same folder and return its SHA-256.
+
+    The temporary file can be read by its owner only, as can the file that it becomes: results
+    speak of customers. It is flushed to the disk and then moved into place, which happens at once
+    or not at all.
+
+    Raises
+    ------
+    FileError
+        Where the disk is full or the folder cannot be written; what stood at `path` is untouched.
+    """
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        raise unwritable(path, error, language) from error
+    try:
+        _write_all(handle, content)
+        os.replace(temporary, path)
+    except OSError as error:
+        _remove(temporary)
+        raise unwritable(path, error, language) from error
+    except BaseException:
+        _remove(temporary)
+        raise
+    _flush_folder(path.parent)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_file(path: Path | str, language: str = "en") -> bytes:
+    """Return the content of a file.
+
+    Raises
+    ------
+    FileError
+        Where it does not exist or cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        text = say("storage.unreadable", language, name=Path(path).name, reason=reason)
+        raise FileError(text) from error
+
+
+def sha256(path: Path | str) -> str:
+    """Return the SHA-256 of a file as text, the same as ``sha256sum`` prints."""
+    return hashlib.sha256(read_file(path)).hexdigest()
+
+
+def unwritable(path: Path, error: OSError, language: str = "en") -> FileError:
+    """Return the error for a file that could not be written."""
+    reason = error.strerror or type(error).__name__
+    return FileError(say("storage.unwritable", language, name=path.name, reason=reason))
+
+
+def _write_all(handle: int, content: bytes | memoryview) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the entry of the folder too, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)

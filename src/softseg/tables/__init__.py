@@ -1,0 +1,1 @@
+"""Customer tables: schema, reading, checking, preparing, proposing and a synthetic example."""

@@ -1,0 +1,154 @@
+"""One column of a frame as numbers or as levels, whatever type its cells have.
+
+Cells that are text are read here and not by the file reader: whether "1.234" is one or a
+thousand, and whether "-" is a gap, is the schema's business and not a library's. Everything runs
+on the distinct cells, so that long columns of few values cost little.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softseg.families.base import Array
+from softseg.tables.schema import ReadingSchema
+from softseg.tables.text import folded, level_text
+
+Mask = NDArray[np.bool_]
+
+_SPACES = "\u00a0\u202f\u2009 '’"
+_POINT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_COMMA = r"^[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?$"
+_INFINITE = r"^[+-]?(inf|infinity|∞)$"
+_GROUPED_POINT = rf"^[+-]?\d{{1,3}}([,{_SPACES}]\d{{3}})+(\.\d*)?$"
+_GROUPED_COMMA = rf"^[+-]?\d{{1,3}}([.{_SPACES}]\d{{3}})+(,\d*)?$"
+_GROUPED_SPACE = rf"^[+-]?\d{{1,3}}([{_SPACES}]\d{{3}})+(\.\d*)?$"
+_LIKE_THOUSANDS = r"^[+-]?[1-9]\d{0,2}([.,]\d{3})+$"
+_SHORT_WHOLE = r"^[+-]?\d{1,3}$"
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column read as numbers.
+
+    Attributes
+    ----------
+    values
+        NaN where missing or not readable; (row,).
+    bad
+        Cells that are not numbers as the schema reads them; (row,).
+    comma
+        Those of them that are numbers with a decimal comma; (row,).
+    ambiguous
+        Cells such as "1.234" where nothing in the column says which of its two readings is
+        meant; (row,).
+    """
+
+    values: Array
+    bad: Mask
+    comma: Mask
+    ambiguous: Mask
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A column read as levels: the distinct ones, sorted, and each row's code, −1 where missing."""
+
+    codes: NDArray[np.intp]
+    levels: tuple[str, ...]
+
+
+def read_numbers(column: Any, reading: ReadingSchema) -> Numbers:
+    """Return a pandas column as numbers, with what could not be read."""
+    import pandas as pd
+
+    nothing = np.zeros(len(column), dtype=bool)
+    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+        return Numbers(values, nothing, nothing, nothing)
+    codes, distinct = pd.factorize(column)
+    cells = list(distinct)
+    is_number = np.array([_is_number(cell) for cell in cells], dtype=bool)
+    values, bad = np.full(len(cells), np.nan), np.zeros(len(cells), dtype=bool)
+    comma, ambiguous = bad.copy(), bad.copy()
+    values[is_number] = [float(cell) for cell in cells if _is_number(cell)]
+    is_text = np.array([isinstance(cell, str) for cell in cells], dtype=bool)
+    bad[~is_number & ~is_text] = True
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    values[is_text], bad[is_text], comma[is_text], ambiguous[is_text] = _read_texts(texts, reading)
+    spread = np.append(values, np.nan)[codes]
+    return Numbers(spread, *(np.append(mask, False)[codes] for mask in (bad, comma, ambiguous)))
+
+
+def read_levels(column: Any, reading: ReadingSchema) -> Levels:
+    """Return a pandas column as levels."""
+    import pandas as pd
+
+    codes, distinct = pd.factorize(column)
+    texts = [level_text(cell) for cell in distinct]
+    markers = {folded(marker) for marker in reading.missing}
+    known = sorted_levels({text for text in texts if folded(text) not in markers})
+    place = {text: code for code, text in enumerate(known)}
+    lookup = np.array([*(place.get(text, -1) for text in texts), -1], dtype=np.intp)
+    return Levels(lookup[codes], tuple(known))
+
+
+def sorted_levels(levels: set[str]) -> list[str]:
+    """Return levels in the order people expect: by value where all are numbers, else by letter."""
+    try:
+        return sorted(levels, key=lambda level: (float(level.replace(",", ".")), level))
+    except ValueError:
+        return sorted(levels, key=lambda level: (level.casefold(), level))
+
+
+def _is_number(cell: Any) -> bool:
+    return isinstance(cell, Real | Decimal | np.bool_)
+
+
+def _read_texts(texts: Sequence[str], reading: ReadingSchema) -> tuple[Array, Mask, Mask, Mask]:
+    """Return values, and which are bad, have a decimal comma, are ambiguous; one per text."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not texts:
+        nothing = np.zeros(0, dtype=bool)
+        return np.zeros(0), nothing, nothing, nothing
+    text = pc.utf8_trim_whitespace(pa.array(texts, pa.large_string()))
+    text = pc.replace_substring(text, "−", "-")
+
+    def fits(pattern: str, where: Any = text) -> Mask:
+        return pc.match_substring_regex(where, pattern).to_numpy(zero_copy_only=False)
+
+    markers = pa.array([folded(marker) for marker in reading.missing], pa.large_string())
+    missing = pc.is_in(pc.utf8_lower(text), markers).to_numpy(zero_copy_only=False)
+    infinite = pc.match_substring_regex(text, _INFINITE, ignore_case=True)
+    infinite = infinite.to_numpy(zero_copy_only=False) & ~missing
+    ambiguous = np.zeros(len(texts), dtype=bool)
+    if reading.decimal == ",":
+        grouped, separators, plain = fits(_GROUPED_COMMA), f"[.{_SPACES}]", _COMMA
+    elif reading.decimal == ".":
+        grouped, separators, plain = fits(_GROUPED_POINT), f"[,{_SPACES}]", _POINT
+    else:
+        grouped, separators, plain = fits(_GROUPED_SPACE), f"[{_SPACES}]", _POINT
+        ambiguous = _ambiguous(fits(_LIKE_THOUSANDS), fits(_SHORT_WHOLE), missing)
+    joined = pc.if_else(grouped, pc.replace_substring_regex(text, separators, ""), text)
+    good = fits(plain, joined) & ~missing
+    if reading.decimal == ",":
+        joined = pc.replace_substring(joined, ",", ".")
+    bad = ~(good | missing | infinite | ambiguous)
+    comma = bad & (fits(_COMMA) | fits(_GROUPED_COMMA)) & (reading.decimal is None)
+    numbers = pc.cast(pc.if_else(good & ~ambiguous, joined, None), pa.float64())
+    values = numbers.to_numpy(zero_copy_only=False).astype(float)
+    negative = fits("^-")
+    values[infinite] = np.where(negative[infinite], -np.inf, np.inf)
+    return values, bad, comma, ambiguous
+
+
+def _ambiguous(like_thousands: Mask, short_whole: Mask, missing: Mask) -> Mask:
+    """Return the cells like "1.234" where no other cell of the column settles their meaning."""
+    settled = ~(like_thousands | short_whole | missing)
+    return like_thousands & ~settled.any()

@@ -1,0 +1,312 @@
+"""Reads the columns a schema names out of a frame, and collects every fault on the way.
+
+`check` shows the faults, `prepare` stops at the errors and goes on with what was read. Rows of
+customers who object are dropped first, so that nothing they contain can have an effect.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softseg.families.base import Array
+from softseg.tables.columns import Levels, Numbers, read_levels, read_numbers
+from softseg.tables.faults import Fault, rows_of
+from softseg.tables.frames import to_pandas
+from softseg.tables.schema import IndicatorSchema, Schema
+from softseg.tables.text import folded, level_text, shortened
+
+NO = ("", "0", "false", "no", "n", "nein", "falsch", "f")
+"""What counts as "no objection" in the opt-out column, an empty cell included."""
+
+FAR_OUT = 20.0
+"""Median absolute deviations from which on a cell of a Gaussian indicator counts as extreme."""
+
+type Purpose = Literal["fit", "score"]
+
+
+@dataclass
+class Examined:
+    """What was read, and every fault met.
+
+    Attributes
+    ----------
+    rows
+        Number of each consenting row in the file, 1 for the first below the header; (customer,).
+    columns
+        Indicators, NaN where missing; levels as codes of `levels`; (customer,).
+    levels
+        Levels by indicator.
+    constant
+        Indicators that have one value only.
+    """
+
+    rows: NDArray[np.int64]
+    n_opted_out: int = 0
+    columns: dict[str, Array] = field(default_factory=dict)
+    levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    exposures: dict[str, Array] = field(default_factory=dict)
+    count: Array = field(default_factory=lambda: np.empty(0))
+    values: dict[str, Array] = field(default_factory=dict)
+    customers: tuple[str, ...] | None = None
+    constant: list[str] = field(default_factory=list)
+    unseen: dict[str, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(
+        self,
+        code: str,
+        column: str | None,
+        mask: NDArray[np.bool_],
+        severity: Literal["error", "warning"] = "error",
+        **values: Any,
+    ) -> None:
+        """Add a fault where the mask marks a row; only an error names the row.
+
+        A warning goes into the report, which must not depend on rows that are left out.
+        """
+        count, first = rows_of(mask, self.rows)
+        if count:
+            first = first if severity == "error" else None
+            self.faults.append(Fault(code, column, count, first, severity, values))
+
+
+def examine(
+    frame: Any, schema: Schema, purpose: Purpose = "fit", unseen: str = "error"
+) -> Examined:
+    """Return what the schema names in a frame, with every fault.
+
+    Parameters
+    ----------
+    frame
+        Any frame that narwhals takes.
+    schema
+        The schema; what it has frozen is kept.
+    purpose
+        ``"score"`` asks for neither value columns nor enough rows.
+    unseen
+        What a level that the training table did not have is: ``"error"`` or ``"missing"``.
+    """
+    data = to_pandas(frame)
+    found = Examined(np.arange(1, len(data) + 1, dtype=np.int64))
+    data = _drop_opted_out(data, schema, found)
+    present = set(_check_columns(data, schema, purpose, found))
+    n_rows = len(data)
+    if purpose == "fit" and n_rows < 2:
+        found.faults.append(Fault("few_rows_at_all", None, values={"rows": n_rows}))
+    _read_ids(data, schema, present, found)
+    _read_counts(data, schema, present, found)
+    for name, entry in schema.indicators.items():
+        if name not in present:
+            continue
+        if entry.member().levelled:
+            _read_levelled(data[name], name, entry, schema, unseen, found)
+        else:
+            _read_numeric(data[name], name, entry, schema, found)
+        _read_exposure(data, name, entry, schema, present, found)
+        if purpose == "fit":
+            _check_content(name, entry, found)
+    for name in schema.value:
+        if name in present:
+            numbers = read_numbers(data[name], schema.reading)
+            _report_unreadable(data[name], name, numbers, found)
+            found.values[name] = np.where(np.isfinite(numbers.values), numbers.values, np.nan)
+    return found
+
+
+def _drop_opted_out(data: Any, schema: Schema, found: Examined) -> Any:
+    column = schema.opt_out
+    if column is None or list(data.columns).count(column) != 1:
+        return data
+    read = read_levels(data[column], schema.reading)
+    meanings = [folded(level) for level in read.levels]
+    yes = {folded(level_text(marker)) for marker in schema.opt_out_yes}
+    objects = np.array([*(meaning in yes for meaning in meanings), False])[read.codes]
+    known = yes | set(NO)
+    unclear = np.array([*(meaning not in known for meaning in meanings), False])[read.codes]
+    found.add("opt_out_unclear", column, unclear, known=schema.opt_out_yes)
+    found.rows = found.rows[~objects]
+    found.n_opted_out = int(objects.sum())
+    return data.loc[~objects].reset_index(drop=True) if objects.any() else data
+
+
+def _check_columns(data: Any, schema: Schema, purpose: Purpose, found: Examined) -> list[str]:
+    """Return the schema's columns that are there once, and add a fault for each other one."""
+    names = list(data.columns)
+    spare = [*schema.value, schema.weight, schema.count, schema.group]
+    present = []
+    for column in schema.columns:
+        times = names.count(column)
+        if times == 1:
+            present.append(column)
+        elif times > 1:
+            found.faults.append(Fault("duplicate_column", column, values={"times": times}))
+        elif not (purpose == "score" and column in spare and column not in schema.indicators):
+            found.faults.append(Fault("missing_column", column))
+    return present
+
+
+def _read_ids(data: Any, schema: Schema, present: set[str], found: Examined) -> None:
+    if schema.id is None or schema.id not in present:
+        return
+    ids = [_id_text(cell) for cell in data[schema.id]]
+    markers = {folded(marker) for marker in schema.reading.missing}
+    empty = np.array([folded(text) in markers for text in ids], dtype=bool)
+    found.add("missing_id", schema.id, empty)
+    found.customers = tuple(ids)
+    import pandas as pd
+
+    keys = pd.DataFrame({"id": ids})
+    if schema.period is not None and schema.period in present:
+        keys["period"] = data[schema.period].astype(str).to_numpy()
+    found.add("duplicate_id", schema.id, keys.duplicated().to_numpy() & ~empty)
+
+
+def _id_text(cell: Any) -> str:
+    if cell is None or (isinstance(cell, float | np.floating) and np.isnan(cell)):
+        return ""
+    if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        return str(int(cell))
+    text = str(cell).strip()
+    return "" if text in ("<NA>", "NaT") else text
+
+
+def _read_counts(data: Any, schema: Schema, present: set[str], found: Examined) -> None:
+    column = schema.count or schema.weight
+    if column is None or column not in present:
+        found.count = np.ones(len(data))
+        return
+    numbers = read_numbers(data[column], schema.reading)
+    _report_unreadable(data[column], column, numbers, found)
+    readable = ~(numbers.bad | numbers.ambiguous | np.isinf(numbers.values))
+    values = numbers.values
+    wrong = ~(values > 0)
+    if schema.count is not None:
+        wrong |= values != np.floor(values)
+    found.add("count" if schema.count is not None else "weight", column, wrong & readable)
+    found.count = values
+
+
+def _read_numeric(
+    column: Any, name: str, entry: IndicatorSchema, schema: Schema, found: Examined
+) -> None:
+    numbers = read_numbers(column, schema.reading)
+    _report_unreadable(column, name, numbers, found)
+    values, member = numbers.values, entry.member()
+    finite = np.isfinite(values)
+    illegal = np.zeros(len(values), dtype=bool)
+    illegal[finite] = ~member.legal(values[finite])
+    example = _example(values[illegal], found.rows[illegal])
+    found.add(
+        "domain", name, illegal, family=member.name, domain=member.domain, example=example
+    )
+    found.columns[name] = np.where(finite, values, np.nan)
+
+
+def _report_unreadable(column: Any, name: str, numbers: Numbers, found: Examined) -> None:
+    masks = {
+        "decimal_comma": numbers.comma,
+        "number_in_text": numbers.bad & ~numbers.comma,
+        "ambiguous_number": numbers.ambiguous,
+    }
+    for code, mask in masks.items():
+        found.add(code, name, mask, example=_first(column, mask))
+    found.add("infinite", name, np.isinf(numbers.values))
+
+
+def _first(column: Any, mask: NDArray[np.bool_]) -> str:
+    return shortened(column[mask].iloc[0]) if mask.any() else ""
+
+
+def _example(values: Array, rows: NDArray[np.int64]) -> str:
+    return f"{values[np.argmin(rows)]:g}" if len(values) else ""
+
+
+def _read_levelled(
+    column: Any, name: str, entry: IndicatorSchema, schema: Schema, unseen: str, found: Examined
+) -> None:
+    read = read_levels(column, schema.reading)
+    stated = _stated_levels(entry)
+    levels = stated if stated is not None else read.levels
+    unknown = [level for level in read.levels if level not in levels]
+    outside = np.isin(read.codes, [read.levels.index(level) for level in unknown])
+    if unseen == "missing":
+        found.unseen[name] = int(outside.sum())
+    else:
+        examples = [shortened(level) for level in unknown[:3]]
+        found.add("unknown_level", name, outside, examples=examples)
+    place = {level: code for code, level in enumerate(levels)}
+    lookup = np.array([*(place.get(level, np.nan) for level in read.levels), np.nan], dtype=float)
+    found.columns[name] = lookup[read.codes]
+    found.levels[name] = tuple(levels)
+    _check_two_values(name, entry, read, stated, found)
+
+
+def _stated_levels(entry: IndicatorSchema) -> tuple[str, ...] | None:
+    if entry.frozen is not None:
+        return tuple(entry.frozen.levels)
+    return None if entry.levels is None else tuple(entry.levels)
+
+
+def _check_two_values(
+    name: str,
+    entry: IndicatorSchema,
+    read: Levels,
+    stated: tuple[str, ...] | None,
+    found: Examined,
+) -> None:
+    if entry.family != "bernoulli" or stated is not None:
+        return
+    if len(read.levels) > 2:
+        values = {"levels": len(read.levels)}
+        found.faults.append(Fault("two_values", name, values=values))
+    if entry.success is not None and len(read.levels) == 2 and entry.success not in read.levels:
+        values = {"success": shortened(entry.success)}
+        found.faults.append(Fault("success_unseen", name, values=values))
+
+
+def _read_exposure(
+    data: Any,
+    name: str,
+    entry: IndicatorSchema,
+    schema: Schema,
+    present: set[str],
+    found: Examined,
+) -> None:
+    column = entry.exposure
+    if column is None or column not in present or name not in found.columns:
+        return
+    numbers = read_numbers(data[column], schema.reading)
+    _report_unreadable(data[column], column, numbers, found)
+    observed = ~np.isnan(found.columns[name])
+    readable = ~(numbers.bad | numbers.ambiguous | np.isinf(numbers.values))
+    found.add(
+        "exposure", column, observed & readable & ~(numbers.values > 0), indicator=name
+    )
+    # A missing cell has no exposure either; 1 keeps such rows one pattern.
+    found.exposures[name] = np.where(observed, numbers.values, 1.0)
+
+
+def _check_content(name: str, entry: IndicatorSchema, found: Examined) -> None:
+    """Look at what is left of a column: nothing, one value, gaps, extremes."""
+    values = found.columns[name]
+    present = values[~np.isnan(values)]
+    if len(values) == 0:
+        return
+    if len(present) == 0:
+        if not any(fault.column == name for fault in found.faults):
+            found.faults.append(Fault("all_missing", name))
+        return
+    share = 1.0 - len(present) / len(values)
+    if entry.frozen is None and present.min() == present.max():
+        found.constant.append(name)
+        found.faults.append(Fault("constant", name, severity="warning"))
+    if share > 0:
+        found.faults.append(Fault("gaps", name, severity="note", values={"share": share}))
+    if entry.family == "gaussian":
+        middle = np.median(present)
+        spread = np.median(np.abs(present - middle))
+        if spread > 0:
+            far = np.abs(values - middle) > FAR_OUT * 1.4826 * spread
+            found.add("extreme", name, far, "warning")
