@@ -48,6 +48,9 @@ CHECKS = (("rhat", 0.01, 1.004, 1.01), ("ess_bulk", 1, 1480.0, 400.0),
           ("labels", 1, 0.998, 0.95), ("permutations", 1, 0.0, 0.01), ("modes", 1, 7.0, 2.0),
           ("sizes", 1, 118.3, 5.0))  # fmt: skip
 
+WORST = {"rhat": "orders__rate[2]", "ess_bulk": "orders__rate[2]", "ess_tail": "share[1]",
+         "labels": "chain[1,3]", "sizes": "segment[3]"}  # fmt: skip
+
 
 def build_tree(
     names: tuple[str, ...] = NAMES,
@@ -182,12 +185,11 @@ def _profile(shares: np.ndarray, copies: int) -> xr.Dataset:
             _add(text, numbers, (key, "sd", "", unit, "none"), sd, 0.05 * sd, float(sd.mean()))
     two = ("line", "segment")
     found: dict[str, Any] = {k: ("line", np.array(v, dtype=str)) for k, v in text.items()}
-    found = {("indicator_" if k == "indicator" else k): v for k, v in found.items()}
+    found["line_indicator"] = found.pop("indicator")
     found |= {k: (two if k != "base" else "line", np.array(v)) for k, v in numbers.items()}
     powers = np.array([v[6] for v in _indicators(copies).values()])
     for part, factor in (("mean", 1.0), ("lower", 0.93), ("upper", 1.06)):
         found[f"power_{part}"] = ("indicator", powers * factor)
-    found["line_indicator"] = found.pop("indicator_")
     return xr.Dataset(found, coords={"indicator": list(_indicators(copies)),
                                      "segment": np.arange(1, len(shares) + 1)})
 
@@ -210,13 +212,14 @@ def _attributes(
 ) -> dict[str, Any]:
     checks = [
         {"name": name, "applies": bool(applies), "passed": (name not in failed) if applies
-         else None, "value": value, "bound": bound, "worst": "orders__rate", "details": {}}
+         else None, "value": value, "bound": bound, "worst": WORST.get(name, ""), "details": {"starts": 10.0} if name == "modes" else {}}
         for name, applies, value, bound in CHECKS
     ]
     schema = {
         "version": 1,
         "indicators": {
-            k: {"family": v[0], "unit": v[1] or None, "label": labels.get(k, v[2])}
+            k: {"family": v[0], "unit": v[1] or None, "label": labels.get(k, v[2]),
+                "frozen": {"priors": {v[3]: {"distribution": "Normal", "mu": 1.25, "sigma": 8}}}}
             for k, v in _indicators(copies).items()
         },
         "value": {
@@ -225,20 +228,31 @@ def _attributes(
         },
         "language": language,
     }
-    indicator_checks = [
-        {"indicator": "orders", "statistic": "zeros", "observed": 0.051, "lower": 0.02,
-         "upper": 0.048, "p": 0.01}]  # fmt: skip
-    pairs = [{"first": "orders", "second": "order_value", "segment": 2, "strength": -0.31,
-              "p": 0.001}]  # fmt: skip
-    verdict = {"status": "doubtful", "indicators": indicator_checks, "pairs": pairs}
+    checked = {"p": 0.003, "p_all": 0.02, "found": True}
+    verdict = {
+        "status": "doubtful",
+        "indicators": [{"indicator": "orders", "statistic": "zeros", "observed": 0.051,
+                        "lower": 0.02, "upper": 0.048, **checked}],
+        "pairs": [{"first": "orders", "second": "order_value", "segment": k, "strength": 0.31,
+                   **checked} for k in (0, 2)],
+        "unusual": 0.011, "many_unusual": False, "n_replicates": 300, "n_checked": 1200,
+        "n_customers": 1200.0,
+    }  # fmt: skip
     return {
         "schema": json.dumps(schema),
         "versions": json.dumps({"softseg": "0.1.0", "numpy": "2.5.5", "python": "3.13"}),
         "seed": "20260101",
         "method": "gibbs",
-        "method_reason": "all priors are conjugate",
+        "method_reason": json.dumps({"key": "method.conjugate", "values": {}}),
+        "data_quality": json.dumps({
+            "n_rows": N_CUSTOMERS, "n_customers": N_CUSTOMERS,
+            "gaps": {"service_cost": 0.083, "payment_days": 0.021},
+            "related": [{"indicator": "service_cost", "value": "contribution",
+                         "median_gap": 1210.0, "median_other": 4380.0}],
+            "dropped": {"country": "constant"},
+        }),
         "data_hash": "a" * 64,
-        "diagnosis": json.dumps({"status": "failed" if failed else "good", "checks": checks}),
+        "diagnosis": json.dumps({"method": "gibbs", "checks": checks}),
         "fit_verdict": json.dumps(verdict),
         "relabelling": json.dumps({"agreement": 0.998, "permutations": 0.0}),
         "language": language,

@@ -93,35 +93,40 @@ def pairs_of(n_levels: list[int]) -> Pairs:
 
 
 def dependence(
-    indicators: list[Ranked], segment: Segments, n_segments: int, pairs: Pairs
+    tables: list[list[Ranked]], segment: Segments, n_segments: int, pairs: Pairs
 ) -> tuple[Array, Array]:
-    """Return φ² and the number of customers it stands on, both (segment, pair).
+    """Return φ² (table, segment, pair) and the customers it stands on (segment, pair).
 
+    Parameters
+    ----------
+    tables
+        Tables with the same gaps; each one `Ranked` per indicator.
+    segment
+        Segment of each row, from 0.
+
+    Notes
+    -----
     Both are 0 where fewer than `LEAST` customers of the segment show both indicators.
     """
     # Sorted by segment, a segment's customers are one slice, and one product of matrices gives
     # all its pairs.
     order = np.argsort(segment.astype(np.uint8 if n_segments < 256 else np.intp), kind="stable")
     segment = segment[order]
-    bounds = np.searchsorted(segment, np.arange(n_segments + 1))
-    scores = np.concatenate(
-        [_scores(one, one.codes[order], segment, n_segments) for one in indicators], axis=1
-    )
-    shown = np.stack([one.codes[order] < one.n_codes for one in indicators], axis=1)
-    shown = shown.astype(float)
-    phi2 = np.zeros((n_segments, len(pairs.first)))
-    n = np.zeros((n_segments, len(pairs.first)))
+    slices = list(pairwise(np.searchsorted(segment, np.arange(n_segments + 1))))
+    shown = np.stack([one.codes[order] < one.n_codes for one in tables[0]], axis=1).astype(float)
+    both = np.stack([shown[low:high].T @ shown[low:high] for low, high in slices])
+    n = both[:, pairs.first, pairs.second]
+    n = np.where(n >= LEAST, n, 0.0)
+    phi2 = np.zeros((len(tables), n_segments, len(pairs.first)))
     starts = pairs.edges[:-1]
-    for k, (low, high) in enumerate(pairwise(bounds)):
-        if high - low < LEAST:
-            continue
-        both = (shown[low:high].T @ shown[low:high])[pairs.first, pairs.second]
-        products = np.square(scores[low:high].T @ scores[low:high])
-        sums = np.add.reduceat(np.add.reduceat(products, starts, axis=0), starts, axis=1)
-        enough = both >= LEAST
-        squares = sums[pairs.first, pairs.second]
-        phi2[k] = np.where(enough, squares / np.square(np.maximum(both, 1.0)), 0.0)
-        n[k] = np.where(enough, both, 0.0)
+    for t, indicators in enumerate(tables):
+        columns = [_scores(one, one.codes[order], segment, n_segments) for one in indicators]
+        scores = np.concatenate(columns, axis=1)
+        for k, (low, high) in enumerate(slices):
+            products = np.square(scores[low:high].T @ scores[low:high])
+            sums = np.add.reduceat(np.add.reduceat(products, starts, axis=0), starts, axis=1)
+            squares = sums[pairs.first, pairs.second] / np.square(np.maximum(n[k], 1.0))
+            phi2[t, k] = np.where(n[k] > 0, squares, 0.0)
     return phi2, n
 
 

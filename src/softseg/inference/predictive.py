@@ -56,7 +56,7 @@ def check_fit(
     mixture: Mixture,
     values: Values,
     rng: np.random.Generator,
-    n_replicates: int = 300,
+    n_replicates: int = 200,
 ) -> tuple[FitVerdict, Array]:
     """Return the fit verdict and the tail probability of each row (customer,).
 
@@ -112,7 +112,11 @@ def _some_customers(statistics: Statistics, rng: np.random.Generator) -> NDArray
 
 
 class _Replication:
-    """Runs the replicates and keeps what is compared, never a replicate itself."""
+    """Runs the replicates and keeps what is compared, never a replicate itself.
+
+    A replicate has the customers' drawn segments, its cells are new: (θ, z) from the posterior,
+    x_new | z, θ. So gaps that depend on the segment stay with it.
+    """
 
     def __init__(
         self,
@@ -136,25 +140,21 @@ class _Replication:
     def go(self, draws: list[Values]) -> None:
         """Make one replicate per draw."""
         self.sticks = self._yardsticks(draws[len(draws) // 2])
-        observed_ranks = self._pair_ranks(self.cells)
-        self.seen = self._statistics(self.cells)
+        ranks = self._ranks(self.cells)
+        observed_rates = self._rate_ranks(self.cells, ranks)
+        self.seen = self._statistics(self.cells, ranks)
         self.replicated = []
         dependences = []
         for values in draws:
-            replicate, segment_new = self._replicate(values)
-            self.replicated.append(self._statistics(replicate))
             segment = self._segments(values)
+            replicate = simulate(self.rng, self.mixture, values, segment, self.cells)
+            ranks = self._ranks(replicate)
+            self.replicated.append(self._statistics(replicate, ranks))
+            rates = self._rate_ranks(replicate, ranks)
             k = self.mixture.n_segments
-            real = dependence(observed_ranks, segment, k, self.pairs)
-            ranks = self._pair_ranks(replicate)
-            new = dependence(ranks, segment_new, k, self.pairs)
-            dependences.append((real, new))
-        stacked = np.array(dependences)
-        self.phi2, self.n = stacked[:, :, 0], stacked[:, :, 1]
-
-    def _replicate(self, values: Values) -> tuple[Cells, NDArray[np.intp]]:
-        segment = draw_segments(self.rng, values.share, self.cells.n_rows)
-        return simulate(self.rng, self.mixture, values, segment, self.cells), segment
+            dependences.append(dependence([observed_rates, rates], segment, k, self.pairs))
+        self.phi2 = np.array([phi2 for phi2, _ in dependences])
+        self.n = np.array([n for _, n in dependences])
 
     def _segments(self, values: Values) -> NDArray[np.intp]:
         """Draw the segments of the observed customers from their memberships."""
@@ -163,23 +163,27 @@ class _Replication:
         return draw_segments(self.rng, membership[self.pattern], len(self.pattern))
 
     def _yardsticks(self, values: Values) -> list[Yardstick]:
-        expected, _ = self._replicate(values)
+        segment = self._segments(values)
+        expected = simulate(self.rng, self.mixture, values, segment, self.cells)
         families = self.mixture.families.items()
         return [yardstick(family, expected.columns[name]) for name, family in families]
 
-    def _pair_ranks(self, cells: Cells) -> list[Ranked]:
-        """Return ranks of the rates, so that a shared exposure links no two counts."""
-        columns = [
-            cells.columns[name] / cells.exposures.get(name, 1.0) for name in self.names
-        ]
-        return [ranked(x, n) for x, n in zip(columns, self.n_levels, strict=True)]
+    def _ranks(self, cells: Cells) -> list[Ranked]:
+        levels = zip(self.names, self.n_levels, strict=True)
+        return [ranked(cells.columns[name], n) for name, n in levels]
 
-    def _statistics(self, cells: Cells) -> list[tuple[Array, Array]]:
-        made = []
-        for stick, name, n_levels in zip(self.sticks, self.names, self.n_levels, strict=True):
-            x = cells.columns[name]
-            made.append(statistics_of(stick, x, ranked(x, n_levels)))
-        return made
+    def _rate_ranks(self, cells: Cells, ranks: list[Ranked]) -> list[Ranked]:
+        """Return ranks of values per exposure, so that a shared exposure links no two counts."""
+        return [
+            ranked(cells.columns[name] / cells.exposures[name], 0)
+            if name in cells.exposures
+            else rank
+            for name, rank in zip(self.names, ranks, strict=True)
+        ]
+
+    def _statistics(self, cells: Cells, ranks: list[Ranked]) -> list[tuple[Array, Array]]:
+        parts = zip(self.sticks, self.names, ranks, strict=True)
+        return [statistics_of(stick, cells.columns[name], rank) for stick, name, rank in parts]
 
     def indicator_checks(self) -> list[IndicatorCheck]:
         """Compare the statistics of every indicator with the replicates'."""
@@ -212,7 +216,7 @@ class _Replication:
         """Compare the dependence of every pair with the replicates'."""
         if len(self.pairs.first) == 0:
             return []
-        real, new = (self.phi2 * self.n)[:, 0], (self.phi2 * self.n)[:, 1]
+        real, new = self.phi2[:, 0] * self.n, self.phi2[:, 1] * self.n
         pooled, pooled_new = real.sum(axis=1), new.sum(axis=1)
         middle = np.median(pooled_new, axis=0)
         unit = np.quantile(pooled_new, UPPER_PROBABILITY, axis=0) - middle
@@ -220,9 +224,9 @@ class _Replication:
         largest = ((pooled_new - middle) / unit).max(axis=1)
         p_all = _upper((pooled - middle) / unit, largest[:, None])
         p = _upper(pooled, pooled_new)
-        strength = self._strength(pooled, pooled_new, self.n[:, 0].sum(axis=1), self.n[:, 1].sum(1))
+        strength = self._strength(pooled, pooled_new, self.n.sum(axis=1))
         p_inside = _upper(real, new)
-        inside = self._strength(real, new, self.n[:, 0], self.n[:, 1])
+        inside = self._strength(real, new, self.n)
         checks: list[PairCheck] = []
         for i, (a, b) in enumerate(zip(self.pairs.first, self.pairs.second, strict=True)):
             first, second = self.names[a], self.names[b]
@@ -236,9 +240,10 @@ class _Replication:
                 checks.append(PairCheck(first, second, int(k) + 1, *numbers, True))
         return checks
 
-    def _strength(self, real: Array, new: Array, n_real: Array, n_new: Array) -> Array:
+    def _strength(self, real: Array, new: Array, n: Array) -> Array:
         """Return the dependence beyond what replicates have by chance, as a correlation."""
-        excess = _mean_ratio(real, n_real) - _mean_ratio(new, n_new)
+        total = n.sum(axis=0)
+        excess = (real - new).sum(axis=0) / np.where(total > 0, total, 1.0)
         return np.sqrt(np.clip(excess / self.pairs.width, 0.0, 1.0))
 
 
@@ -258,6 +263,12 @@ class _Compared:
             return self.observed, self.replicates
         stretched = self.stick.stretch(np.append(self.replicates, self.observed))
         return float(stretched[-1]), stretched[:-1]
+
+    def least_unit(self, middle: float) -> float:
+        """Return a floor for the unit of deviations, for what replicates (nearly) agree on."""
+        if self.statistic == "dispersion":
+            return max(0.1 * abs(middle), 1e-12)
+        return RELEVANT[self.statistic] / 3.0 or 0.1
 
     def matters(self) -> bool:
         """Return whether it lies far enough from the replicates to matter."""
@@ -294,8 +305,8 @@ def _deviation(entry: _Compared) -> tuple[float, Array]:
     observed, replicates = entry.scaled()
     middle = float(np.median(replicates))
     low, high = np.quantile(replicates, [LOWER_PROBABILITY, UPPER_PROBABILITY])
-    tiny = 1e-9 * (1.0 + abs(middle))
-    up, down = max(float(high) - middle, tiny), max(middle - float(low), tiny)
+    least = entry.least_unit(middle)
+    up, down = max(float(high) - middle, least), max(middle - float(low), least)
 
     def units(x: Array) -> Array:
         above = np.maximum(x - middle, 0.0) / up
@@ -303,11 +314,6 @@ def _deviation(entry: _Compared) -> tuple[float, Array]:
         return above if entry.statistic == "distribution" else np.maximum(above, below)
 
     return float(units(np.array(observed))), units(replicates)
-
-
-def _mean_ratio(sums: Array, n: Array) -> Array:
-    total = n.sum(axis=0)
-    return sums.sum(axis=0) / np.where(total > 0, total, 1.0)
 
 
 def _upper(real: Array, new: Array) -> Array:

@@ -1,8 +1,7 @@
 """Replicates of a table: what the model would have produced in the place of the observed cells.
 
-A replicate keeps the customers' exposures and gaps. Segments are drawn from the shares, cells from
-their families. Gaps are taken as given, which is exact where missingness does not depend on the
-segment and a good approximation elsewhere.
+A replicate keeps the customers' exposures and gaps; its cells are drawn from the families, given
+the segments. Gaps are taken as given.
 """
 
 from collections.abc import Mapping
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from softseg.families.base import TINY, Array, Coding, Family, Observed, Parameters
 from softseg.families.namespace import NUMPY
@@ -111,10 +109,17 @@ def log_density_terms(mixture: Mixture, values: Values, cells: Cells) -> dict[st
 
 def log_density(mixture: Mixture, values: Values, cells: Cells) -> Array:
     """Return the log density of each customer, the segment summed out; (row,)."""
-    joint = np.log(np.maximum(values.share, TINY))
+    start = np.log(np.maximum(values.share, TINY))
+    joint = np.broadcast_to(start, (cells.n_rows, len(start)))
     for term in log_density_terms(mixture, values, cells).values():
         joint = joint + term
-    return logsumexp(np.broadcast_to(joint, (cells.n_rows, len(values.share))), axis=1)
+    return log_sum(joint.T)
+
+
+def log_sum(joint: Array) -> Array:
+    """Return the log of the sum of exponentials over the first axis."""
+    largest = joint.max(axis=0)
+    return largest + np.log(np.exp(joint - largest).sum(axis=0))
 
 
 def _term(family: Family, parameters: Parameters, observed: Observed, coding: Coding) -> Array:

@@ -10,7 +10,6 @@ indicators produce, count half (mid-p). Customers of one pattern have the same p
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import logsumexp
 
 from softseg.families.base import TINY, Array
 from softseg.families.namespace import NUMPY
@@ -19,6 +18,7 @@ from softseg.inference.replicate import (
     draw_segments,
     log_density,
     log_density_terms,
+    log_sum,
     pattern_cells,
     simulate,
     spaced,
@@ -30,7 +30,7 @@ from softseg.tables.table import Table
 
 N_DRAWS = 100
 """Posterior draws that are looked at."""
-N_NEW = 1000
+N_NEW = 300
 """New customers simulated per draw where they serve all rows with the same gaps."""
 N_LEAST = 100
 MOST_NUMBERS = 2_000_000
@@ -101,13 +101,13 @@ def _common(
     below = np.zeros(cells.n_rows)
     for values, log_p in zip(draws, _observed(statistics, draws), strict=True):
         new = simulate(rng, mixture, values, draw_segments(rng, values.share, n_new), like)
-        terms = np.stack(list(log_density_terms(mixture, values, new).values()))
-        start = np.log(np.maximum(values.share, TINY))
+        terms = np.stack([t.T for t in log_density_terms(mixture, values, new).values()])
+        start = np.log(np.maximum(values.share, TINY))[:, None]
         size = max(1, MOST_NUMBERS // (n_new * n_segments))
         for first in range(0, len(present), size):
             some = present[first : first + size].astype(float)
-            joint = (some @ terms.reshape(len(terms), -1)).reshape(len(some), n_new, n_segments)
-            reference = np.sort(logsumexp(joint + start, axis=2), axis=1)
+            joint = (some @ terms.reshape(len(terms), -1)).reshape(len(some), n_segments, n_new)
+            reference = np.sort(log_sum(np.moveaxis(joint + start, 1, 0)), axis=1)
             for g, sorted_new in enumerate(reference, start=first):
                 rows = order[edges[g] : edges[g + 1]]
                 below[rows] += _rank(sorted_new, log_p[rows])

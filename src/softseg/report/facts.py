@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softseg import names
+from softseg.inference.fit_verdict import FitVerdict
 from softseg.inference.verdicts import Diagnosis
 from softseg.wording import has, say
 
@@ -134,10 +135,8 @@ class Facts:
         return self.diagnosis is not None and self.diagnosis.status == "good"
 
     @cached_property
-    def fit_verdict(self) -> Any:
-        """The judgement of the model's fit (`FitVerdict`), None where the tree holds none."""
-        from softseg.inference.predictive import FitVerdict
-
+    def fit_verdict(self) -> FitVerdict | None:
+        """The judgement of the model's fit, None where the tree holds none."""
         found = self.tree.attrs.get("fit_verdict")
         return FitVerdict.from_json(found) if found else None
 

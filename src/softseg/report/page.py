@@ -6,10 +6,10 @@ from typing import Any
 
 from softseg.inference.verdicts import explain
 from softseg.report import style, tables
-from softseg.report.facts import Facts, clean
+from softseg.report.amounts import cell, customers
+from softseg.report.facts import Band, Facts, clean, say_measure
 from softseg.report.text import findings
 from softseg.results.files import replace_file
-from softseg.wording import say
 
 MAX_PANELS = 12
 """Indicators in the figure of the page; the table below it has all."""
@@ -73,7 +73,7 @@ def render(
         "glossary": [(facts.say(f"report.glossary.{g}.term"),
                       facts.say(f"report.glossary.{g}.text")) for g in GLOSSARY],
     }  # fmt: skip
-    context |= _judgement(facts)
+    context |= _judgement(facts) | _data(facts)
     if facts.passed:
         context |= _segments(facts)
         context |= _fit(facts)
@@ -119,7 +119,8 @@ def _fit(facts: Facts) -> dict[str, Any]:
     if verdict is None:
         return {}
     names = list(facts.segment_names)
-    return {"fit_status": verdict.status, "advice": verdict.advice(facts.language, names)}
+    return {"fit_text": verdict.text(facts.language),
+            "advice": verdict.advice(facts.language, names, facts.labels())}
 
 
 def _choice(facts: Facts, choice: Any) -> dict[str, Any]:
@@ -137,9 +138,6 @@ def _choice(facts: Facts, choice: Any) -> dict[str, Any]:
 
 
 def _comparison(facts: Facts, comparison: Any) -> list[dict[str, str]]:
-    from softseg.report.amounts import cell, customers
-    from softseg.report.facts import Band, say_measure
-
     rows = []
     for method, found in (comparison or {}).items():
         row = {"method": say_measure(f"report.method.{method}", method, facts.language)}
@@ -164,11 +162,26 @@ def _dendrogram(facts: Facts, dendrogram: Any) -> str:
     return _svg(facts, figure, "dendrogram")
 
 
+def _data(facts: Facts) -> dict[str, Any]:
+    quality = facts.attribute("data_quality") or {}
+    dropped = quality.get("dropped") or {}
+    n = customers(facts.total_customers, facts.language)
+    return {
+        "subtitle": facts.say("report.subtitle", customers=n, segments=facts.n_segments,
+                              indicators=len(facts.indicators)),
+        "data_line": facts.say("report.data.customers", customers=n,
+                               indicators=len(facts.indicators)),
+        "gaps": tables.gap_rows(facts),
+        "gap_sentences": tables.gap_sentences(facts),
+        "dropped": [(facts.label(k), clean(v)) for k, v in dropped.items()],
+    }
+
+
 def _appendix(facts: Facts) -> dict[str, Any]:
     from softseg.report.figures.ranks import ranks
 
     versions = facts.attribute("versions") or {}
-    quality = facts.attribute("data_quality") or {}
+    chains, draws = (facts.posterior.sizes[d] for d in ("chain", "draw"))
     return {
         "ranks_figure": _svg(facts, ranks(facts.tree, facts.language), "ranks"),
         "priors": tables.prior_rows(facts),
@@ -177,18 +190,16 @@ def _appendix(facts: Facts) -> dict[str, Any]:
         "method": clean(facts.tree.attrs.get("method", "–")),
         "reason": _reason(facts),
         "data_hash": clean(facts.tree.attrs.get("data_hash", "–")),
-        "gaps": tables.gap_rows(facts),
-        "gap_sentences": tables.gap_sentences(facts),
-        "dropped": [(clean(k), clean(v)) for k, v in (quality.get("dropped") or {}).items()],
-        "n_draws": facts.posterior.sizes["chain"] * facts.posterior.sizes["draw"],
-        "n_chains": facts.posterior.sizes["chain"],
+        "draws_line": facts.say("report.draws_line", chains=chains,
+                                draws=customers(draws, facts.language)),
     }
 
 
 def _reason(facts: Facts) -> str:
     reason = facts.attribute("method_reason")
-    if isinstance(reason, list) and len(reason) == 2 and isinstance(reason[1], dict):
-        return clean(say(reason[0], facts.language, **reason[1]))
+    if isinstance(reason, dict) and "key" in reason:
+        values = {"method": facts.tree.attrs.get("method", ""), **reason.get("values", {})}
+        return clean(facts.say(reason["key"], **values))
     return clean(reason) if reason else ""
 
 
