@@ -21,7 +21,8 @@ for python in python3 python3.13 python3.12 python3.14 \
 done; \
 for uv in uv "$$HOME/.local/bin/uv" "$$HOME/.cargo/bin/uv"; do \
   if "$$uv" --version >/dev/null 2>&1; then \
-    exec "$$uv" run --no-project --python ">=3.12" scripts/setup_env.py $(1); \
+    export UV_SYSTEM_CERTS=1 UV_PYTHON="$${UV_PYTHON:-3.13}"; \
+    exec "$$uv" run --no-project scripts/setup_env.py $(1); \
   fi; \
 done; \
 echo "softseg needs Python 3.12 or newer, and no Python starts here: install one and try again."; \

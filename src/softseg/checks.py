@@ -1,7 +1,7 @@
 """Checks of arguments, shared by all rooms: each says what to give, what was expected and got."""
 
 from collections.abc import Collection
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ def whole_number(value: Any, name: str, least: int = 0, most: int | None = None)
     UsageError
         Where it is not one.
     """
-    fits = isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+    fits = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not fits or value < least or (most is not None and value > most):
         bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise UsageError(f"Give {name} as a whole number {bounds}, got {value!r}.")

@@ -71,8 +71,8 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
     Examples
     --------
     >>> from softseg import SegmentMixture
-    >>> from softseg.tables.synthetic import example, example_schema
-    >>> model = SegmentMixture(example_schema(), n_segments=4).fit(example())  # doctest: +SKIP
+    >>> from softseg.tables.synthetic import example_frame, example_schema
+    >>> model = SegmentMixture(example_schema(), n_segments=4).fit(example_frame())  # doctest: +SKIP
     >>> model.membership()["mean"].sel(segment=1)  # doctest: +SKIP
     """
 
@@ -83,7 +83,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         *,
         method: str = "auto",
         n_draws: int = 1000,
-        n_tune: int = 500,
+        n_tune: int = 200,
         n_chains: int = 4,
         n_starts: int = 10,
         seed: int = 1,
@@ -176,13 +176,12 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
             ``mean``, ``lower``, ``upper`` (customer, segment), ``top``, ``p_top``, ``entropy``,
             ``verdict`` (customer); see `softseg.results.membership`.
         """
-        from softseg.inference.predictive import tail_probability
         from softseg.results.scoring import score
 
         tree = self._tree()
         if frame is None:
             return tree["membership"].to_dataset()
-        return score(tree, frame, unseen=unseen, tail_probability=tail_probability)  # pyright: ignore[reportArgumentType]
+        return score(tree, frame, unseen=unseen)  # pyright: ignore[reportArgumentType]
 
     def score_samples(self, frame: Any) -> Array:
         """Return the log posterior predictive density of each row, (customer,)."""

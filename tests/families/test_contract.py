@@ -53,6 +53,19 @@ def test_unknown_family_is_refused():
 
 
 @each_family
+def test_families_without_cells_have_no_table(name):
+    member, case = family(name), CASES[name]
+    observed = Observed(np.array([case.one]), None, Coding(levels=case.levels))
+    block = member.encode(frozen(member, observed))
+    if block.codes is None:
+        with pytest.raises(TypeError, match="Do not ask"):
+            member.log_table(truth(name), block.cells, Coding(), _numpy())
+    else:
+        table = member.log_table(truth(name), block.cells, Coding(), _numpy())
+        assert table.shape[-1] == len(block.cells)
+
+
+@each_family
 def test_names_and_priors_fit_together(name, rng):
     member = family(name)
     observed, _ = drawn(name, rng, 50)

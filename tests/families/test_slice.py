@@ -16,7 +16,7 @@ def long_run(step, start, sweeps=120, burn=30):
     return np.stack(kept)
 
 
-@pytest.mark.parametrize("width", [0.1, 1.0, 50.0])
+@pytest.mark.parametrize("width", [0.3, 2.0, 50.0])
 @pytest.mark.parametrize("target", ["normal", "skewed", "two bumps"])
 def test_long_run_draws_follow_the_density(rng, target, width):
     """Whatever the width: it changes the speed only."""
@@ -55,7 +55,7 @@ def test_segments_do_not_disturb_each_other(rng):
     draws = long_run(
         lambda u: slice_step(rng, lambda u: stats.norm.logpdf(u, mean), u, 1.0, active),
         start,
-        sweeps=600,
+        sweeps=400,
     )
     assert np.all(draws[:, 2] == 55.0)
     np.testing.assert_allclose(draws.mean(0)[:2], mean[:2], atol=0.3)

@@ -46,9 +46,7 @@ def table_of(
     return Table(found, columns, exposures, np.ones(n) if count is None else count)
 
 
-def family_table(
-    name: str, rng: np.random.Generator, n: int = 60, missing: float = 0.15
-) -> Table:
+def family_table(name: str, rng: np.random.Generator, n: int = 60, missing: float = 0.15) -> Table:
     """Return a table with one indicator of a family, some cells missing, exposures if taken."""
     member = family(name)
     segment = rng.integers(2, size=n)
@@ -64,9 +62,7 @@ def family_table(
     return table_of({"x": entry}, {"x": values}, exposures)
 
 
-def legal_values(
-    member: Family, rng: np.random.Generator, segment: NDArray[np.intp]
-) -> Array:
+def legal_values(member: Family, rng: np.random.Generator, segment: NDArray[np.intp]) -> Array:
     """Return values that a family can produce, larger in the second segment."""
     n = len(segment)
     if member.levelled:

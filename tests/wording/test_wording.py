@@ -40,7 +40,7 @@ def test_unknown_language_is_refused() -> None:
 
 
 def test_two_files_cannot_share_a_key() -> None:
-    with pytest.raises(KeyError, match="Rename the entry 'a.b' of second.toml"):
+    with pytest.raises(KeyError, match=r"Rename the entry 'a\.b' of second\.toml"):
         add_entries({"a.b": {"en": "x"}}, {"a.b": {"en": "y"}}, "second.toml")
 
 

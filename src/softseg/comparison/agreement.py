@@ -131,9 +131,7 @@ def agreement(
     n_customers = len(statistics.pattern_of_row)
     rows = np.arange(n_customers) if rows is None else rows
     if len(labels) != len(rows):
-        raise UsageError(
-            f"Give one label per customer: expected {len(rows)}, got {len(labels)}."
-        )
+        raise UsageError(f"Give one label per customer: expected {len(rows)}, got {len(labels)}.")
     count = np.ones(n_customers) if count is None else count
     labels = np.asarray(labels, dtype=np.intp) - 1
     cross = _expected_cross(membership["mean"].values[rows], labels, count[rows])
@@ -226,4 +224,3 @@ def _pairs(cross: Array) -> tuple[Array, Array, Array, Array]:
 def _entropy(groups: Array, n: Array) -> Array:
     share = groups / np.maximum(n, 1e-300)[..., None]
     return -(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=-1)
-

@@ -80,7 +80,8 @@ class Comparison:
             "forced": (wide, np.stack([one.forced for one in found])),
             "cross": (("method", "cluster", SEGMENT), _padded([one.cross for one in found])),
             "segment_of_cluster": (
-                ("method", "cluster"), _padded([one.segment_of_cluster for one in found])
+                ("method", "cluster"),
+                _padded([one.segment_of_cluster for one in found]),
             ),
         }
         summary = self.summary()
@@ -126,7 +127,9 @@ def compare(
 def _padded(arrays: list[NDArray[Any]]) -> NDArray[Any]:
     """Return arrays stacked, the shorter ones filled with zeros."""
     longest = max(len(array) for array in arrays)
-    return np.stack([
-        np.pad(array, [(0, longest - len(array))] + [(0, 0)] * (array.ndim - 1))
-        for array in arrays
-    ])
+    return np.stack(
+        [
+            np.pad(array, [(0, longest - len(array))] + [(0, 0)] * (array.ndim - 1))
+            for array in arrays
+        ]
+    )

@@ -62,22 +62,24 @@ def features(table: Table) -> Array:
     return np.concatenate(blocks, axis=1)
 
 
-def kmeans(columns: Array, n_segments: int, seed: int, count: Array | None = None
-           ) -> NDArray[np.int64]:
+def kmeans(
+    columns: Array, n_segments: int, seed: int, count: Array | None = None
+) -> NDArray[np.int64]:
     """Return the k-means cluster of each customer, 1 … K, the largest first."""
     from sklearn.cluster import KMeans
 
     _check(columns, n_segments)
-    machine = KMeans(n_segments, n_init=KMEANS_STARTS, random_state=seed)
+    machine = KMeans(n_segments, n_init=KMEANS_STARTS, random_state=seed)  # pyright: ignore
     with warnings.catch_warnings():
         # Fewer distinct rows than clusters is legal here: it leaves a cluster empty.
         warnings.filterwarnings("ignore", message="Number of distinct clusters")
         found = machine.fit(columns, sample_weight=count)
-    return by_size(found.labels_, count)
+    return by_size(np.asarray(found.labels_), count)
 
 
-def ward(columns: Array, n_segments: int, rng: np.random.Generator, count: Array | None = None
-         ) -> Ward:
+def ward(
+    columns: Array, n_segments: int, rng: np.random.Generator, count: Array | None = None
+) -> Ward:
     """Return Ward's clusters of all customers, or of `WARD_CUSTOMERS` drawn at random.
 
     Rows that stand for several customers are drawn by their count, and count once in a cluster.

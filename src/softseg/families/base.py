@@ -37,11 +37,26 @@ LARGEST_EXPONENT = 700.0
 class Namespace(Protocol):
     """The functions a family needs, so that its formulas serve NumPy and PyTensor alike."""
 
-    def log(self, x: Any) -> Any: ...
-    def log1p(self, x: Any) -> Any: ...
-    def exp(self, x: Any) -> Any: ...
-    def gammaln(self, x: Any) -> Any: ...
-    def maximum(self, x: Any, y: Any) -> Any: ...
+    def log(self, x: Any) -> Any:
+        """Return the natural logarithm."""
+        ...
+
+    def log1p(self, x: Any) -> Any:
+        """Return log(1 + x)."""
+        ...
+
+    def exp(self, x: Any) -> Any:
+        """Return e to the power of x."""
+        ...
+
+    def gammaln(self, x: Any) -> Any:
+        """Return the logarithm of the Gamma function."""
+        ...
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        """Return the larger of both."""
+        ...
+
     def stack(self, arrays: Sequence[Any]) -> Any:
         """Join arrays of shape (…, segment) along a new last axis."""
         ...
@@ -216,15 +231,14 @@ class Family(ABC):
         """Return A, shape (…, segment); 0 for a family without statistics."""
         return 0.0
 
-    def log_table(
-        self, parameters: Parameters, cells: Array, coding: Coding, xp: Namespace
-    ) -> Any:
+    def log_table(self, parameters: Parameters, cells: Array, coding: Coding, xp: Namespace) -> Any:
         """Return the log density of each cell, shape (…, segment, cell), for a table family."""
         raise TypeError(f"Do not ask {self.name!r} for a table: its blocks have no cells.")
 
     @abstractmethod
-    def maximise(self, sums: Sums, parameters: Parameters, priors: Priors | None, coding: Coding
-                 ) -> dict[str, Array]:
+    def maximise(
+        self, sums: Sums, parameters: Parameters, priors: Priors | None, coding: Coding
+    ) -> dict[str, Array]:
         """Return the parameters that maximise Σ log f plus the log prior given the sums.
 
         `priors` None is maximum likelihood, scales floored at `SCALE_FLOOR` of the whole table's.

@@ -47,13 +47,9 @@ class Bernoulli(Family):
         """Two cells: failure and success."""
         n_rows = len(observed.values)
         codes = np.where(observed.present, observed.values, -1.0).astype(np.int32)
-        return Block(
-            np.empty((0, n_rows)), None, codes, np.array([[0.0], [1.0]]), np.zeros(n_rows)
-        )
+        return Block(np.empty((0, n_rows)), None, codes, np.array([[0.0], [1.0]]), np.zeros(n_rows))
 
-    def log_table(
-        self, parameters: Parameters, cells: Array, coding: Coding, xp: Namespace
-    ) -> Any:
+    def log_table(self, parameters: Parameters, cells: Array, coding: Coding, xp: Namespace) -> Any:
         """(log(1 − p), log p), floored."""
         p = parameters["probability"]
         return xp.stack([xp.log(xp.maximum(1.0 - p, TINY)), xp.log(xp.maximum(p, TINY))])
@@ -68,8 +64,9 @@ class Bernoulli(Family):
             successes = np.maximum(successes + alpha - 1.0, 0.0)
             failures = np.maximum(failures + beta - 1.0, 0.0)
         total = successes + failures
-        p = np.where(total > 0, successes / np.where(total > 0, total, 1.0),
-                     parameters["probability"])
+        p = np.where(
+            total > 0, successes / np.where(total > 0, total, 1.0), parameters["probability"]
+        )
         return {"probability": p if priors is None else priors["probability"].hold(p)}
 
     def update(

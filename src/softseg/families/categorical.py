@@ -52,9 +52,7 @@ class Categorical(Family):
         cells = np.arange(n_levels, dtype=float)[:, None]
         return Block(np.empty((NO_STATISTICS, n_rows)), None, codes, cells, np.zeros(n_rows))
 
-    def log_table(
-        self, parameters: Parameters, cells: Array, coding: Coding, xp: Namespace
-    ) -> Any:
+    def log_table(self, parameters: Parameters, cells: Array, coding: Coding, xp: Namespace) -> Any:
         """Log probabilities, floored."""
         return xp.log(xp.maximum(parameters["probability"], TINY))
 

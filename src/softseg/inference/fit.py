@@ -74,7 +74,7 @@ def fit(
     *,
     method: Method = "auto",
     n_draws: int = 1000,
-    n_tune: int = 500,
+    n_tune: int = 200,
     n_chains: int = 4,
     n_starts: int = 10,
     seed: int,

@@ -5,8 +5,8 @@ same however many cores and chains there are. The chains run in nutpie's threads
 watches them, so that an interrupt stops them and a fault in the progress display is seen.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -41,6 +41,49 @@ LOOK_EVERY: Final = 0.02
 """Seconds that one look at a running chain takes."""
 
 
+@dataclass(frozen=True)
+class Compiled:
+    """A mixture's log density and gradient as machine code, for any number of samplings.
+
+    Attributes
+    ----------
+    model
+        As `nutpie.sample` takes it.
+    point
+        From parameters to the sampler's space.
+    """
+
+    model: Any
+    point: Callable[[Values], Array]
+
+
+def compile_nuts(statistics: Statistics, mixture: Mixture) -> Compiled:
+    """Return the compiled model of a mixture; takes seconds, most of it from numba's cache.
+
+    Raises
+    ------
+    UsageError
+        Where there is nothing to estimate.
+    """
+    if mixture.n_parameters == 0:
+        raise UsageError("Leave at least one parameter free: all of them are fixed.")
+    import nutpie
+
+    from softseg.models.graph import build_mixture, unconstrained
+
+    model = build_mixture(mixture, statistics)
+    kept = [name for name, _, _ in _variables(mixture)]
+    compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=kept)
+    point_of = unconstrained(model, mixture)
+    edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
+
+    def point(values: Values) -> Array:
+        parts = point_of(_inside(mixture, values, edge)).values()
+        return np.concatenate([part.ravel() for part in parts])
+
+    return Compiled(compiled, point)
+
+
 def nuts(
     statistics: Statistics,
     mixture: Mixture,
@@ -53,6 +96,7 @@ def nuts(
     target_accept: float = 0.8,
     progress: Progress | None = None,
     stage: str = "sample",
+    compiled: Compiled | None = None,
 ) -> Draws:
     """Return the draws of one chain per start.
 
@@ -72,6 +116,8 @@ def nuts(
     progress
         Called with ``"compile"`` and 0 or 1 around the compilation, then with `stage` and the
         share of the sampling that is done.
+    compiled
+        From `compile_nuts`, to sample again without compiling.
 
     Raises
     ------
@@ -80,42 +126,26 @@ def nuts(
     RuntimeError
         Where nutpie cannot move from a start, in its words.
     """
-    if len(starts) != len(rngs) or not starts:
+    if not starts or len(starts) != len(rngs):
         raise UsageError(
-            f"Give one generator per start: expected {len(starts)} and at least 1, got {len(rngs)}."
+            f"Give at least one start, and one generator for each: expected {len(starts)} "
+            f"generators, got {len(rngs)}."
         )
     whole_number(n_draws, "n_draws", 1)
     whole_number(n_tune, "n_tune", 1)
-    if mixture.n_parameters == 0:
-        raise UsageError("Leave at least one parameter free: all of them are fixed.")
     tell = progress or _silent
-    tell("compile", 0.0)
-    compiled, firsts = _compile(statistics, mixture, starts)
-    tell("compile", 1.0)
+    if compiled is None:
+        tell("compile", 0.0)
+        compiled = compile_nuts(statistics, mixture)
+        tell("compile", 1.0)
     settings = {"draws": n_draws, "tune": n_tune, "target_accept": target_accept}
     seeds = [int(rng.integers(2**63)) for rng in rngs]
-    chains = _Chains(compiled, firsts, seeds, settings)
+    chains = _Chains(compiled.model, [compiled.point(s) for s in starts], seeds, settings)
     raw = chains.run(max(cores, 1), lambda done: tell(stage, done))
     values = [_values(draws, mixture) for draws, _ in raw]
     stats = {key: np.stack([chain[key] for _, chain in raw]) for key in STATISTICS.values()}
     log_lik = np.stack([_log_likelihood(statistics, chain, n_draws) for chain in values])
     return Draws(_stacked(values), log_lik, stats, "nuts")
-
-
-def _compile(
-    statistics: Statistics, mixture: Mixture, starts: Sequence[Values]
-) -> tuple[Any, list[Array]]:
-    """Return nutpie's compiled model and the starts in its space."""
-    import nutpie
-
-    from softseg.models.graph import build_mixture, unconstrained
-
-    model = build_mixture(mixture, statistics)
-    kept = [name for name, _, _ in _variables(mixture)]
-    compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=kept)
-    to_space = unconstrained(model, mixture)
-    edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
-    return compiled, [to_space(_inside(mixture, start, edge)) for start in starts]
 
 
 class _Chains:

@@ -69,9 +69,7 @@ def build_mixture(mixture: Mixture, statistics: Statistics) -> pm.Model:
     with pm.Model(coords=coords, check_bounds=False) as model:
         share = _share(mixture)
         parameters = {
-            indicator: {
-                name: _parameter(indicator, name, prior) for name, prior in priors.items()
-            }
+            indicator: {name: _parameter(indicator, name, prior) for name, prior in priors.items()}
             for indicator, priors in mixture.priors.items()
         }
         weights = statistics.layout.weights(parameters, PYTENSOR)
@@ -117,7 +115,9 @@ def _groups(name: str, prior: SegmentPrior) -> Iterator[_Group]:
         keys = prior.priors[segments[0]].parameters
         wide = prior.fixed.shape[1:] if distribution == "Dirichlet" else ()
         numbers = {
-            key: np.stack([np.broadcast_to(prior.priors[k].parameters[key], wide) for k in segments])
+            key: np.stack(
+                [np.broadcast_to(prior.priors[k].parameters[key], wide) for k in segments]
+            )
             for key in keys
         }
         if distribution == ROOTED:
@@ -170,24 +170,27 @@ def _variable(group: _Group, dims: tuple[str, ...]) -> Any:
     return getattr(pm, group.distribution)(group.name, **numbers, **shaped)
 
 
-def unconstrained(model: pm.Model, mixture: Mixture) -> Callable[[Values], Array]:
-    """Return a function from parameters to the flat vector that a gradient sampler moves.
+def unconstrained(model: pm.Model, mixture: Mixture) -> Callable[[Values], dict[str, Array]]:
+    """Return a function from parameters to the point that a gradient sampler moves.
 
-    The vector joins the transformed random variables in the order of `model.free_RVs`.
+    The point holds the transformed random variables under the names of the model's value
+    variables, in the order of `model.free_RVs`.
     """
     inputs, parts = [], []
     for variable in model.free_RVs:
         value = variable.type()
         transform = model.rvs_to_transforms[variable]
-        moved = value if transform is None else transform.forward(value, *variable.owner.inputs)
         inputs.append(value)
-        parts.append(moved.ravel())
+        parts.append(
+            value if transform is None else transform.forward(value, *variable.owner.inputs)
+        )
     # run once per chain: not worth compiling
-    function = pytensor.function(inputs, pt.concatenate(parts), mode="FAST_COMPILE")
+    function = pytensor.function(inputs, parts, mode="FAST_COMPILE", on_unused_input="ignore")
     names = [variable.name for variable in model.free_RVs]
+    keys = [str(variable.name) for variable in model.value_vars]
 
-    def flat(values: Values) -> Array:
+    def point(values: Values) -> dict[str, Array]:
         given = free_values(mixture, values)
-        return np.asarray(function(*(given[name] for name in names)))
+        return dict(zip(keys, function(*(given[name] for name in names)), strict=True))
 
-    return flat
+    return point

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from softseg.report.facts import Array, Band, Line
-from softseg.wording import LANGUAGES, number
+from softseg.wording import LANGUAGES, money, number
 
 NOTHING = "–"
 MAX_DECIMALS = 4
@@ -15,12 +15,17 @@ GROUP_MARK = dict(zip(LANGUAGES, (",", "."), strict=True))
 
 
 def decimals_for(band: Band) -> int:
-    """Return the decimals that leave the narrowest interval with about two digits."""
-    width = np.asarray(band.upper - band.lower, dtype=float)
-    width = width[np.isfinite(width) & (width > 0)]
-    if not width.size:
+    """Return the decimals that the interval supports; negative ones round before the point.
+
+    The interval's width keeps two digits if its first one is 1 or 2, else one digit: the last
+    printed digit is then never finer than a thirtieth of what is uncertain.
+    """
+    width = float(band.upper - band.lower)
+    if not math.isfinite(width) or width <= 0:
         return 2
-    return int(np.clip(1 - math.floor(math.log10(np.median(width))), -12, MAX_DECIMALS))
+    power = math.floor(math.log10(width))
+    digits = 2 if width / 10.0**power < 3 else 1
+    return min(max(digits - 1 - power, -12), MAX_DECIMALS)
 
 
 def fixed(x: float, decimals: int, language: str) -> str:
@@ -58,10 +63,15 @@ def cell(band: Band, language: str) -> tuple[str, str]:
 
 
 def plain_number(x: float, language: str, digits: int = 3) -> str:
-    """Return a number with three significant digits, whole from a thousand on."""
+    """Return a number with three significant digits."""
     if not math.isfinite(x) or x == 0:
         return fixed(x, 0, language)
-    return fixed(x, min(max(digits - 1 - math.floor(math.log10(abs(x))), 0), 6), language)
+    return fixed(x, min(digits - 1 - math.floor(math.log10(abs(x))), 6), language)
+
+
+def amount(x: float, currency: str, language: str) -> str:
+    """Return an amount of money with a true minus sign; `currency` may be empty."""
+    return money(float(x), currency or None, language).replace("-", "−")
 
 
 def with_unit(text: str, unit: str) -> str:

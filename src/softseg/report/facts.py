@@ -227,8 +227,8 @@ class Facts:
         return clean(self._value_entry(column).get("label") or column)
 
     def value_unit(self, column: str) -> str:
-        """Return the currency of a value column."""
-        return clean(self._value_entry(column).get("currency") or "")
+        """Return the currency of a value column, empty if unknown."""
+        return clean(self._value_entry(column).get("currency") or "").replace("–", "")
 
     def value_period(self, column: str) -> str:
         """Return the period that a value column covers, empty if unknown."""

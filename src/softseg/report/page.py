@@ -24,6 +24,7 @@ def write_report(
     choice: Any = None,
     comparison: Any = None,
     dendrogram: Any = None,
+    figures: dict[str, str] | None = None,
 ) -> Path:
     """Write the report of a fit as one HTML file and return its path.
 
@@ -43,13 +44,15 @@ def write_report(
         customers that the hard labels tear apart.
     dendrogram
         Linkage matrix and top segments of a sample of customers, as `figures.dendrogram` takes.
+    figures
+        Takes the figures of the page as SVG by name, for files of their own.
 
     Raises
     ------
     FileError
         Where the file cannot be written.
     """
-    page = render(tree, language, choice, comparison, dendrogram)
+    page = render(tree, language, choice, comparison, dendrogram, figures)
     replace_file(path, page.encode("utf-8"), language)
     return Path(path)
 
@@ -60,6 +63,7 @@ def render(
     choice: Any = None,
     comparison: Any = None,
     dendrogram: Any = None,
+    figures: dict[str, str] | None = None,
 ) -> str:
     """Return the report as HTML; see `write_report`."""
     facts = Facts(tree, language)
@@ -74,15 +78,23 @@ def render(
                       facts.say(f"report.glossary.{g}.text")) for g in GLOSSARY],
     }  # fmt: skip
     context |= _judgement(facts) | _data(facts)
+    shown = facts.passed and facts.n_segments > 1
+    context["comparison"] = _comparison(facts, comparison) if shown else []
+    context["dendrogram"] = _dendrogram(facts, dendrogram) if shown else ""
     if facts.passed:
-        context |= _segments(facts)
-        context |= _fit(facts)
-        if facts.n_segments > 1:
-            context["comparison"] = _comparison(facts, comparison)
-            context["dendrogram"] = _dendrogram(facts, dendrogram)
+        context |= _segments(facts) | _fit(facts)
     context |= _choice(facts, choice)
     context |= _appendix(facts)
+    if figures is not None:
+        figures.update(_drawn(context))
     return _template().render(context)
+
+
+def _drawn(context: dict[str, Any]) -> dict[str, str]:
+    """Return the figures of a page by name."""
+    found = {key: value for key, value in context.items() if key.endswith("_figure")}
+    found["dendrogram"] = context["dendrogram"]
+    return {key.removesuffix("_figure"): str(svg) for key, svg in found.items() if svg}
 
 
 def _judgement(facts: Facts) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from softseg.inference.verdicts import SIGNS, quantity
 from softseg.report import style
 from softseg.report.amounts import (
+    amount,
     cell,
     customers,
     fixed,
@@ -18,10 +19,11 @@ from softseg.report.amounts import (
 )
 from softseg.report.facts import VERDICTS, Facts, Line, clean, say_measure
 from softseg.report.text import Phrase, held_by_top, phrases
-from softseg.wording import money
 
 STRONG, VERY_STRONG = 0.3, 0.8
 """Strength of a departure from the base (about sd) from which a cell is tinted, and deeper."""
+TOPS = (0.05, 0.15, 0.5)
+"""Shares of the most valuable customers for which their part of the value is said."""
 
 
 @dataclass(frozen=True)
@@ -131,18 +133,16 @@ def value_rows(facts: Facts) -> list[dict[str, Any]]:
     for column in facts.value_names:
         total, share = facts.value(column, "value"), facts.value(column)
         unit = facts.value_unit(column)
-        currency = None if unit == "–" else unit
         rows = []
         for k in range(facts.n_segments):
             mean, low, high = (
-                money(float(x[k]), currency, facts.language)
+                amount(x[k], unit, facts.language)
                 for x in (total.mean, total.lower, total.upper)
             )
             rows.append((facts.numbered_names[k], mean, f"{low} … {high}",
                          *share_interval(share[k], facts.language)))
-        sentences = [held_by_top(facts, column, top) for top in (0.05, 0.15, 0.5)]
         found.append({"label": facts.value_label(column), "period": facts.value_period(column),
-                      "rows": rows, "sentences": [s for s in sentences if s]})
+                      "rows": rows, "sentence": held_by_top(facts, column, TOPS)})
     return found
 
 
@@ -245,8 +245,7 @@ def gap_sentences(facts: Facts) -> list[str]:
     found = []
     for entry in quality.get("related") or []:
         unit = facts.value_unit(entry["value"])
-        currency = None if unit == "–" else unit
-        gap, other = (money(entry[key], currency, facts.language)
+        gap, other = (amount(entry[key], unit, facts.language)
                       for key in ("median_gap", "median_other"))
         found.append(facts.say("report.data.related", indicator=facts.label(entry["indicator"]),
                                value=facts.value_label(entry["value"]), gap=gap, other=other))

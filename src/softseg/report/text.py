@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from softseg.inference.verdicts import quantity
+from softseg.inference.verdicts import SIGNS, quantity
 from softseg.report.amounts import (
     cell,
     customers,
@@ -61,7 +61,7 @@ def _refusal(facts: Facts) -> list[str]:
         value, bound = check.shown(facts.language)
         where = quantity(check.worst, facts.language, facts.labels())
         lines.append(facts.say("report.finding.failed_check", title=title, value=value,
-                               bound=bound, where=where))
+                               bound=f"{SIGNS[check.name]} {bound}", where=where))
     return [*lines[:4], facts.say("report.withheld")]
 
 
@@ -90,20 +90,25 @@ def _value_line(facts: Facts) -> str:
     of_customers, _ = share_interval(size[best], facts.language)
     line = facts.say("report.finding.value", name=facts.segment_names[best], share=share,
                      interval=inside, customers=of_customers, value=facts.value_label(column))
-    top = held_by_top(facts, column, 0.15)
-    return line if top is None else f"{line} {top}"
+    return f"{line} {held_by_top(facts, column, (0.15,))}".strip()
 
 
-def held_by_top(facts: Facts, column: str, top: float) -> str | None:
-    """Return which share of a value the best customers bring, as a sentence, None if unknown."""
+def held_by_top(facts: Facts, column: str, tops: tuple[float, ...]) -> str:
+    """Return which share of a value the best customers bring, as a sentence, "" if unknown."""
     if column not in facts.concentration:
-        return None
-    tops, held = facts.concentration[column]
-    at = np.flatnonzero(np.isclose(tops, top))
-    if not at.size or not np.isfinite(held[at[0]]):
-        return None
-    return facts.say("report.concentration.sentence", top=percent(top, 0, facts.language),
-                     held=percent(float(held[at[0]]), 0, facts.language))
+        return ""
+    known, held = facts.concentration[column]
+    parts = []
+    for top in tops:
+        at = np.flatnonzero(np.isclose(known, top))
+        if at.size and np.isfinite(held[at[0]]):
+            parts.append(facts.say("report.concentration.part",
+                                   top=percent(top, 0, facts.language),
+                                   held=percent(float(held[at[0]]), 0, facts.language)))
+    if not parts:
+        return ""
+    listed = listing(parts, facts.say("report.and"))
+    return facts.say("report.concentration.sentence", parts=listed)
 
 
 def _certainty_line(facts: Facts) -> str:
@@ -166,9 +171,10 @@ def _phrase(facts: Facts, line: Line, segment: int, strength: float) -> Phrase:
     elif line.measure in ("share_positive", "median_positive"):
         label = f"{label}, {facts.measure_label(line)}"
     value, _ = cell(shown.values[segment], facts.language)
+    base = plain_number(shown.base, facts.language)
     text = facts.say(
         "report.phrase",
         value=with_unit(value, shown.unit),
-        base=with_unit(plain_number(shown.base, facts.language), shown.unit),
+        base=with_unit(base, "%") if shown.unit == "%" else base,
     )
     return Phrase("high" if strength > 0 else "low", label, text)

@@ -14,7 +14,7 @@ from softseg.results.membership import membership
 from softseg.results.profile import profile
 from softseg.results.sizes import sizes
 from softseg.results.tree import add_group, posterior_tree
-from softseg.tables.missing import missing_related
+from softseg.tables.dependence import missing_related
 from softseg.tables.table import Table
 
 VERSIONS = ("softseg", "numpy", "numba", "pymc", "nutpie", "arviz", "xarray", "scipy")

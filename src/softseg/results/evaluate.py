@@ -166,17 +166,22 @@ def summarise(statistics: Statistics, values: Values, weights: Array | None = No
 
 
 def _wins(members: Array) -> Array:
-    n_segments = members.shape[1]
-    first = members.argmax(axis=1)
-    return np.stack([(first == k).mean(axis=-1) for k in range(n_segments)], axis=-1)
+    """Return the share of draws in which each segment is the first one to be the largest."""
+    open_, peak = np.ones((len(members), members.shape[2]), dtype=bool), members.max(axis=1)
+    wins = np.empty(members.shape[:2])
+    for k in range(members.shape[1]):
+        won = (members[:, k] == peak) & open_
+        wins[:, k] = won.mean(axis=-1)
+        open_ &= ~won
+    return wins
 
 
 def _by_column(values: Array) -> Array:
     """Return (sample, segment, column) as (column, segment · sample)."""
-    return np.ascontiguousarray(values.transpose(2, 1, 0)).reshape(values.shape[2], -1)
+    n_draws, n_segments, n_columns = values.shape
+    flat = np.ascontiguousarray(values.transpose(2, 1, 0))
+    return flat.reshape(n_columns, n_segments * n_draws)
 
 
 def _threads() -> int:
     return max(1, min(4, os.cpu_count() or 1))
-
-

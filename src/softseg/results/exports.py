@@ -18,8 +18,10 @@ from softseg.results.files import replace_file
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")  # noqa: RUF001
-"""First characters by which a spreadsheet may take a text for a formula (OWASP ASVS 1.2.10)."""
+FORMULA_STARTS: Final = tuple("=+-@\t\r\0\uff1d\uff0b\uff0d\uff20")
+"""First characters by which a spreadsheet may take a text for a formula (OWASP ASVS 1.2.10).
+
+The last four are the full-width forms."""
 
 
 def memberships_frame(
@@ -127,4 +129,3 @@ def harmless(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return value
-

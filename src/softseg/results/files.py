@@ -1,5 +1,6 @@
 """Writing a file so that there is always the old one or the new one, never half of either."""
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -23,18 +24,17 @@ def replace_file(path: Path | str, content: bytes | memoryview, language: str = 
     """
     path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
         raise unwritable(path, error, language) from error
+    temporary = Path(name)
     try:
         _write_all(handle, content)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
-        _remove(temporary)
         raise unwritable(path, error, language) from error
-    except BaseException:
-        _remove(temporary)
-        raise
+    finally:
+        temporary.unlink(missing_ok=True)
     _flush_folder(path.parent)
     return hashlib.sha256(content).hexdigest()
 
@@ -73,22 +73,12 @@ def _write_all(handle: int, content: bytes | memoryview) -> None:
         os.fsync(file.fileno())
 
 
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass
-
-
 def _flush_folder(folder: Path) -> None:
     """Flush the entry of the folder too, where the system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
         return
-    try:
+    with contextlib.suppress(OSError):
         os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+    os.close(handle)

@@ -11,7 +11,7 @@ most probable one.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import xarray as xr
@@ -142,7 +142,7 @@ def entropy(mean: Array) -> Array:
 
 def segment_coordinates(
     n_segments: int, segment_names: Sequence[str] = ()
-) -> dict[str, tuple[str, Array | NDArray[np.str_]]]:
+) -> dict[str, tuple[str, NDArray[Any]]]:
     """Return the coordinates ``segment`` (1 … K) and ``segment_name``."""
     numbers = np.arange(1, n_segments + 1)
     names = list(segment_names) or [str(number) for number in numbers]
@@ -160,9 +160,8 @@ def empty(n_segments: int, *, n_used: int, segment_names: Sequence[str] = ()) ->
     """Return the memberships of no customer, with the dtypes of any other result."""
     nothing = np.empty((0, n_segments))
     summary = Summary(nothing, nothing, nothing, nothing, np.empty((n_used, 0, n_segments)))
-    rows = np.empty(0, dtype=np.int64)
     patterns = np.empty(0, dtype=np.intp)
-    return membership_dataset(summary, patterns, n_used=n_used, rows=rows, segment_names=segment_names)
+    return membership_dataset(summary, patterns, n_used=n_used, segment_names=segment_names)
 
 
 def _verdict(lower_of_top: Array, tail: Array) -> NDArray[np.str_]:

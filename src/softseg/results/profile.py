@@ -167,7 +167,7 @@ def _base_sd(measures: Sequence[Measure], share: Array, fallback: float) -> Arra
 
 
 def _unit(measure: str, entry: IndicatorSchema) -> str:
-    """Return the unit of a measure: none for shares and sd of logarithms, per exposure for rates."""
+    """Return a measure's unit: none for shares and on the log scale, per exposure for rates."""
     if measure.startswith(("share", "log_")):
         return ""
     unit = entry.unit or ""

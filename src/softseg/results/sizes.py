@@ -127,7 +127,7 @@ def _value(table: Table, totals: Array) -> dict[str, Any]:
     curves = [_curve(column, counts) for column in table.values.values()]
     amounts = [curve.value * curve.customers for curve in curves]
     held = [
-        [_ratio(amount @ curve.inside(top), amount.sum()) for top in TOPS]
+        [_ratio(float(amount @ curve.inside(top)), float(amount.sum())) for top in TOPS]
         for curve, amount in zip(curves, amounts, strict=True)
     ]
     known = [curve.customers.sum() / counts.sum() for curve in curves]

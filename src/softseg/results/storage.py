@@ -138,4 +138,3 @@ def _check_format(attributes: Any, name: str, language: str) -> None:
 
 def _text(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
-

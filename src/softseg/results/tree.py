@@ -126,7 +126,7 @@ def rename_segments(tree: xr.DataTree, names: list[str]) -> None:
 def _posterior(values: Values, schema: Schema) -> xr.Dataset:
     n_chains, n_draws, n_segments = values.share.shape
     dims = (CHAIN, DRAW, SEGMENT)
-    data = {SHARE: (dims, values.share)}
+    data: dict[str, Any] = {SHARE: (dims, values.share)}
     coordinates: dict[str, Any] = {
         CHAIN: np.arange(n_chains),
         DRAW: np.arange(n_draws),

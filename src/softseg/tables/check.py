@@ -27,9 +27,7 @@ def check(frame: Any, schema: Schema) -> list[Fault]:
     return sorted(examine(frame, schema).faults, key=lambda fault: order.index(fault.severity))
 
 
-def check_rows(
-    n_customers: float, n_parameters: int, allow_few_rows: bool = False
-) -> list[Fault]:
+def check_rows(n_customers: float, n_parameters: int, allow_few_rows: bool = False) -> list[Fault]:
     """Return a fault where a table has few rows for the parameters of a model.
 
     Parameters

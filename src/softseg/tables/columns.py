@@ -30,6 +30,8 @@ _GROUPED_SPACE = rf"^[+-]?\d{{1,3}}([{_SPACES}]\d{{3}})+(\.\d*)?$"
 _LIKE_THOUSANDS = r"^[+-]?[1-9]\d{0,2}([.,]\d{3})+$"
 _SHORT_WHOLE = r"^[+-]?\d{1,3}$"
 
+AFFIRMATIVE = ("yes", "true", "1", "ja", "y", "t", "j", "wahr", "x")
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -71,6 +73,8 @@ def read_numbers(column: Any, reading: ReadingSchema) -> Numbers:
         values = column.to_numpy(dtype=float, na_value=np.nan)
         return Numbers(values, nothing, nothing, nothing)
     codes, distinct = pd.factorize(column)
+    if isinstance(column.dtype, pd.StringDtype):
+        return _spread(codes, *_read_texts(distinct, reading))
     cells = list(distinct)
     is_number = np.array([_is_number(cell) for cell in cells], dtype=bool)
     values, bad = np.full(len(cells), np.nan), np.zeros(len(cells), dtype=bool)
@@ -80,8 +84,12 @@ def read_numbers(column: Any, reading: ReadingSchema) -> Numbers:
     bad[~is_number & ~is_text] = True
     texts = [cell for cell in cells if isinstance(cell, str)]
     values[is_text], bad[is_text], comma[is_text], ambiguous[is_text] = _read_texts(texts, reading)
-    spread = np.append(values, np.nan)[codes]
-    return Numbers(spread, *(np.append(mask, False)[codes] for mask in (bad, comma, ambiguous)))
+    return _spread(codes, values, bad, comma, ambiguous)
+
+
+def _spread(codes: NDArray[np.intp], values: Array, *masks: Mask) -> Numbers:
+    """Return what was read of the distinct cells for every row; the code −1 is a gap."""
+    return Numbers(np.append(values, np.nan)[codes], *(np.append(m, False)[codes] for m in masks))
 
 
 def read_levels(column: Any, reading: ReadingSchema) -> Levels:
@@ -105,16 +113,24 @@ def sorted_levels(levels: set[str]) -> list[str]:
         return sorted(levels, key=lambda level: (level.casefold(), level))
 
 
+def default_success(levels: Sequence[str]) -> str:
+    """Return which of two levels is the success where nobody says: the affirmative, or the last."""
+    affirmative = [level for level in levels if folded(level) in AFFIRMATIVE]
+    return affirmative[0] if len(affirmative) == 1 else levels[-1]
+
+
 def _is_number(cell: Any) -> bool:
     return isinstance(cell, Real | Decimal | np.bool_)
 
 
-def _read_texts(texts: Sequence[str], reading: ReadingSchema) -> tuple[Array, Mask, Mask, Mask]:
+def _read_texts(texts: Any, reading: ReadingSchema) -> tuple[Array, Mask, Mask, Mask]:
     """Return values, and which are bad, have a decimal comma, are ambiguous; one per text."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.compute
 
-    if not texts:
+    # Its functions are made at import, so that a type checker does not see them.
+    pc: Any = pyarrow.compute
+    if len(texts) == 0:
         nothing = np.zeros(0, dtype=bool)
         return np.zeros(0), nothing, nothing, nothing
     text = pc.utf8_trim_whitespace(pa.array(texts, pa.large_string()))

@@ -150,13 +150,14 @@ def _check_columns(data: Any, schema: Schema, purpose: Purpose, found: Examined)
 def _read_ids(data: Any, schema: Schema, present: set[str], found: Examined) -> None:
     if schema.id is None or schema.id not in present:
         return
-    ids = [_id_text(cell) for cell in data[schema.id]]
-    markers = {folded(marker) for marker in schema.reading.missing}
-    empty = np.array([folded(text) in markers for text in ids], dtype=bool)
-    found.add("missing_id", schema.id, empty)
-    found.customers = tuple(ids)
     import pandas as pd
 
+    column = data[schema.id]
+    ids = pd.Series([_id_text(cell) for cell in column.array], dtype="str")
+    markers = [folded(marker) for marker in schema.reading.missing]
+    empty = ids.str.casefold().isin(markers).to_numpy(dtype=bool)
+    found.add("missing_id", schema.id, empty)
+    found.customers = tuple(ids)
     keys = pd.DataFrame({"id": ids})
     if schema.period is not None and schema.period in present:
         keys["period"] = data[schema.period].astype(str).to_numpy()
@@ -164,6 +165,8 @@ def _read_ids(data: Any, schema: Schema, present: set[str], found: Examined) -> 
 
 
 def _id_text(cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell.strip()
     if cell is None or (isinstance(cell, float | np.floating) and np.isnan(cell)):
         return ""
     if isinstance(cell, float | np.floating) and float(cell).is_integer():
@@ -198,9 +201,7 @@ def _read_numeric(
     illegal = np.zeros(len(values), dtype=bool)
     illegal[finite] = ~member.legal(values[finite])
     example = _example(values[illegal], found.rows[illegal])
-    found.add(
-        "domain", name, illegal, family=member.name, domain=member.domain, example=example
-    )
+    found.add("domain", name, illegal, family=member.name, domain=member.domain, example=example)
     found.columns[name] = np.where(finite, values, np.nan)
 
 
@@ -281,9 +282,7 @@ def _read_exposure(
     _report_unreadable(data[column], column, numbers, found)
     observed = ~np.isnan(found.columns[name])
     readable = ~(numbers.bad | numbers.ambiguous | np.isinf(numbers.values))
-    found.add(
-        "exposure", column, observed & readable & ~(numbers.values > 0), indicator=name
-    )
+    found.add("exposure", column, observed & readable & ~(numbers.values > 0), indicator=name)
     # A missing cell has no exposure either; 1 keeps such rows one pattern.
     found.exposures[name] = np.where(observed, numbers.values, 1.0)
 

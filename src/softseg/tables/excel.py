@@ -94,7 +94,5 @@ def _read_rows(path: Path, sheet: str | None) -> list[tuple[Any, ...]]:
             rows = list(itertools.islice(found.iter_rows(values_only=True), 2_000_000))
             book.close()
     except (KeyError, ValueError, SyntaxError, zipfile.BadZipFile, InvalidFileException):
-        raise FileError(
-            f"Save {path.name!r} as .xlsx anew: its content cannot be read."
-        ) from None
+        raise FileError(f"Save {path.name!r} as .xlsx anew: its content cannot be read.") from None
     return rows

@@ -12,14 +12,11 @@ import numpy as np
 from softseg.errors import DataError
 from softseg.families.base import Array, Coding, Observed
 from softseg.tables.check import refuse_errors
+from softseg.tables.columns import default_success
 from softseg.tables.examine import Examined, examine
 from softseg.tables.faults import Fault
 from softseg.tables.schema import Frozen, IndicatorSchema, PriorSchema, Schema
 from softseg.tables.table import Table
-from softseg.tables.text import folded
-
-AFFIRMATIVE = ("yes", "true", "1", "ja", "y", "t", "j", "wahr", "x")
-"""Which of two levels is the success where the schema does not say."""
 
 MOST_REPEATED = 2_000_000
 """Rows up to which counts are written out to find scales and default priors."""
@@ -150,16 +147,11 @@ def _ordered(levels: tuple[str, ...], entry: IndicatorSchema) -> tuple[str, ...]
     """Return levels in the order of their codes: of two values the success comes second."""
     if entry.family != "bernoulli":
         return levels
-    success = entry.success
-    if success is None:
-        affirmative = [level for level in levels if folded(level) in AFFIRMATIVE]
-        success = affirmative[0] if len(affirmative) == 1 else levels[-1]
+    success = default_success(levels) if entry.success is None else entry.success
     return (*(level for level in levels if level != success), success)
 
 
-def _written_out(
-    values: Array, exposure: Array | None, count: Array
-) -> tuple[Array, Array | None]:
+def _written_out(values: Array, exposure: Array | None, count: Array) -> tuple[Array, Array | None]:
     """Return observed cells sorted, each as often as it counts.
 
     Sorting makes what is found the same for every order of the rows, bit for bit; repeating

@@ -129,7 +129,7 @@ def _decode(path: Path, encoding: str | None) -> str:
         text = content.decode(encoding or DEFAULT_ENCODING)
     except LookupError:
         raise FileError(
-            f"State an encoding that exists, such as \"utf-8\" or \"cp1252\", got {encoding!r}."
+            f'State an encoding that exists, such as "utf-8" or "cp1252", got {encoding!r}.'
         ) from None
     except UnicodeDecodeError:
         remedy = "another encoding" if encoding else 'encoding = "cp1252"'

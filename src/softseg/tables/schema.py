@@ -23,9 +23,10 @@ from pydantic import (
 from softseg.errors import SchemaError
 from softseg.families import Family, family
 from softseg.families.base import Coding, Parameter
-from softseg.priors import DISTRIBUTIONS, FIXED, Prior
+from softseg.priors import FIXED, Prior
 from softseg.tables import document
 from softseg.tables.explain import SEVERAL_PRIORS, SINGLE_PRIOR, explain, known_keys
+from softseg.tables.support import check_support
 from softseg.tables.text import level_text
 
 YES = ("1", "true", "yes", "y", "x", "ja", "j", "wahr", "t")
@@ -51,7 +52,7 @@ class PriorSchema(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, Finite | list[Finite]]
+    __pydantic_extra__: dict[str, Finite | list[Finite]]  # pyright: ignore[reportIncompatibleVariableOverride]
 
     distribution: str
 
@@ -148,7 +149,7 @@ class IndicatorSchema(_Entry):
         for name, override in self.priors.items():
             parameter = _parameter(member, name)
             for prior in override if isinstance(override, list) else [override]:
-                _check_support(prior.prior(), parameter)
+                check_support(prior.prior(), parameter)
         return self
 
     def member(self) -> Family:
@@ -355,9 +356,7 @@ class Schema(_Entry):
 def _check_levels(entry: IndicatorSchema, member: Family) -> None:
     levels, success = entry.levels, entry.success
     if not member.levelled and not (levels is None and success is None):
-        raise SchemaError(
-            f"Remove levels and success: the family {member.name!r} takes numbers."
-        )
+        raise SchemaError(f"Remove levels and success: the family {member.name!r} takes numbers.")
     if levels is not None and (len(levels) < 2 or len(set(levels)) < len(levels)):
         raise SchemaError(f"Name at least two different levels, got {levels}.")
     if success is None:
@@ -375,35 +374,3 @@ def _parameter(member: Family, name: str) -> Parameter:
             f"Name a parameter of {member.name!r} out of {list(known)}, got {name!r}."
         )
     return known[name]
-
-
-_FITTING = {
-    "real": ("real", "positive"),
-    "positive": ("positive",),
-    "unit": ("unit",),
-    "simplex": ("simplex",),
-}
-_WITHIN = {
-    "real": lambda x: True,
-    "positive": lambda x: x > 0,
-    "unit": lambda x: 0 <= x <= 1,
-    "simplex": lambda x: 0 <= x <= 1,
-}
-
-
-def _check_support(prior: Prior, parameter: Parameter) -> None:
-    """Refuse a prior that allows values the parameter cannot have."""
-    if prior.name == FIXED:
-        value = prior.parameters["value"]
-        numbers = value if isinstance(value, tuple) else (value,)
-        if not all(_WITHIN[parameter.support](number) for number in numbers):
-            raise SchemaError(
-                f"Fix {parameter.name!r} to a value that it can have ({parameter.support}), "
-                f"got {value}."
-            )
-        return
-    fitting = [n for n, d in DISTRIBUTIONS.items() if d.support in _FITTING[parameter.support]]
-    if prior.name not in fitting:
-        raise SchemaError(
-            f"Choose the prior of {parameter.name!r} out of {fitting}, got {prior.name!r}."
-        )

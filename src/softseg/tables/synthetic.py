@@ -91,7 +91,7 @@ INDICATORS: Final[Mapping[str, tuple[str, str | None, tuple[str, ...], Mapping[s
     ),
     "price_sensitivity": (
         "gaussian",
-        "points from 0 to 10",
+        "index points",
         (),
         {"mean": [6.0, 7.2, 4.2, 4.4], "sd": [1.7, 1.3, 1.5, 1.4]},
     ),
@@ -278,5 +278,6 @@ def _column(values: Array, levels: tuple[str, ...], gaps: NDArray[np.bool_] | No
     missing = np.zeros(len(values), dtype=bool) if gaps is None else gaps
     if levels:
         texts = np.array(levels, dtype=object)[values.astype(np.intp)]
-        return np.where(missing, None, texts)
+        texts[missing] = None
+        return texts
     return np.where(missing, np.nan, values)

@@ -63,9 +63,7 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
     return entries
 
 
-def add_entries(
-    entries: dict[str, Mapping[str, str]], new: Mapping[str, Any], source: str
-) -> None:
+def add_entries(entries: dict[str, Mapping[str, str]], new: Mapping[str, Any], source: str) -> None:
     """Add the entries of one file, refusing keys that another file has taken.
 
     Raises

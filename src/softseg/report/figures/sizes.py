@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_VALUES = 2
 """Value columns drawn beside the customers; more would leave no room for the bars."""
 SHADES = ("#4a5560", "#0072B2", "#E69F00")
-BAR_HATCHES = ("", "////", "....")
+BAR_HATCHES = ("", "///", "\\\\\\")
 
 
 @style.styled

@@ -1,0 +1,127 @@
+"""What the commands share: plain text out, errors as one text and an exit code.
+
+Nothing here interprets what it prints: names of columns and segments may contain brackets or
+control characters, which rich or the terminal would take for commands.
+"""
+
+import functools
+import os
+import sys
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec
+
+import typer
+
+from softseg.errors import SoftsegError
+from softseg.wording import LANGUAGES, say
+
+P = ParamSpec("P")
+
+INTERRUPTED = 130
+FILE = 4
+UNKNOWN = 1
+PLAIN_WIDTH = 120
+"""Width of tables that do not go to a terminal."""
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn the errors of a command into one text each and the exit code of the contract."""
+
+    @functools.wraps(command)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> None:
+        language = kwargs.get("language")
+        language = language if language in LANGUAGES else LANGUAGES[0]
+        _let_streams_replace()
+        debug = os.environ.get("SOFTSEG_DEBUG") == "1"
+        try:
+            with _plain_warnings():
+                command(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            fail(say("cli.interrupted", str(language)), INTERRUPTED)
+        except Exception as error:
+            if debug:
+                raise
+            fail(*_explained(error, str(language)))
+
+    return inside
+
+
+def fail(text: str, code: int) -> None:
+    """Print an error and leave."""
+    err(text)
+    raise typer.Exit(code)
+
+
+def out(text: str = "") -> None:
+    """Print to the output stream."""
+    typer.echo(harmless(text))
+
+
+def err(text: str) -> None:
+    """Print to the error stream, so that it does not mix with results."""
+    typer.echo(harmless(text), err=True)
+
+
+def harmless(text: str) -> str:
+    """Return a text without control characters other than line ends and tabs."""
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = False) -> None:
+    """Print a table; with `numbers` all columns stand to the right.
+
+    A line that is too long for the terminal is wrapped within its column.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="")
+    for head in heads:
+        shown.add_column(Text(harmless(head)), justify="right" if numbers else "left")
+    for row in rows:
+        shown.add_row(*(Text(harmless(cell)) for cell in row))
+    terminal = sys.stdout.isatty()
+    width = None if terminal else PLAIN_WIDTH
+    Console(file=sys.stdout, width=width, highlight=False).print(shown)
+
+
+def _explained(error: Exception, language: str) -> tuple[str, int]:
+    """Return what to say about an error, and the exit code."""
+    if isinstance(error, SoftsegError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        reason = error.strerror or type(error).__name__
+        return say("cli.file", language, reason=reason), FILE
+    if isinstance(error, MemoryError):
+        return say("cli.memory", language), UNKNOWN
+    return say("cli.unexpected", language, kind=type(error).__name__), UNKNOWN
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print what softseg warns of, once each; warnings of other packages are for developers."""
+    from softseg.tables.faults import TableWarning
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        err(f"! {message}")
+
+    with warnings.catch_warnings():
+        if os.environ.get("SOFTSEG_DEBUG") != "1":
+            warnings.simplefilter("ignore")
+        warnings.simplefilter("always", TableWarning)
+        warnings.showwarning = show
+        yield
+
+
+def _let_streams_replace() -> None:
+    """Let a stream that cannot write a letter write a question mark instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]

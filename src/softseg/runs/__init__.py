@@ -1,0 +1,1 @@
+"""Run folders: what a fit writes, how it is locked, read again and repeated."""

@@ -1,0 +1,229 @@
+"""One table in, one run folder out: `segment`; and the same run again: `rerun`."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from softseg.errors import UsageError
+from softseg.runs.choice import StoredChoice, read_choice
+from softseg.runs.folder import (
+    CHOICE,
+    CHOICE_JSON,
+    MEMBERSHIPS,
+    MEMBERSHIPS_CSV,
+    POSTERIOR,
+    PROFILES,
+    REPORT,
+    SCHEMA,
+    Run,
+    manifest_of,
+    publish,
+    staged,
+)
+from softseg.runs.lock import locked
+from softseg.runs.manifest import MANIFEST, Manifest, Options, versions, way_to
+from softseg.runs.output import add_comparison, write_outputs
+from softseg.tables.schema import Schema
+from softseg.tables.table import Table
+from softseg.wording import say
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from softseg.inference.diagnose import Diagnosis
+    from softseg.inference.draws import Progress
+    from softseg.inference.fit import Fit
+    from softseg.inference.predictive import FitVerdict
+
+OUTPUTS = (
+    MANIFEST, MEMBERSHIPS, MEMBERSHIPS_CSV, PROFILES, POSTERIOR, SCHEMA, REPORT, CHOICE,
+    CHOICE_JSON,
+)  # fmt: skip
+COMPARED_CUSTOMERS = 50_000
+"""Up to so many customers k-means and Ward stand beside the segments."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that has just been written.
+
+    Attributes
+    ----------
+    run
+        The folder.
+    tree
+        The posterior tree.
+    diagnosis, verdict
+        The gate, and whether the model fits.
+    """
+
+    run: Run
+    tree: "xr.DataTree"
+    diagnosis: "Diagnosis"
+    verdict: "FitVerdict"
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate let the fit through."""
+        return self.diagnosis.status == "good"
+
+
+def read_prepared(table: Path, schema: Schema) -> Table:
+    """Return a file as a prepared table.
+
+    Raises
+    ------
+    FileError
+        Where the file cannot be read.
+    DataError
+        Where it has faults; all of them are listed.
+    """
+    from softseg.tables.prepare import prepare
+    from softseg.tables.read import read_table
+
+    return prepare(read_table(table, schema.reading), schema)
+
+
+def segment(
+    table: Path | str,
+    schema: Schema,
+    options: Options,
+    folder: Path | str,
+    *,
+    cores: int | None = None,
+    progress: "Progress | None" = None,
+    choice: StoredChoice | None = None,
+    inputs: tuple[Path, ...] = (),
+) -> Outcome:
+    """Fit the segments of a table and write the run folder.
+
+    Parameters
+    ----------
+    table
+        A CSV, Parquet or Excel file.
+    schema
+        What its columns are.
+    options
+        What to do.
+    folder
+        Where to write; it is made, and the files of an earlier run in it are replaced.
+    cores
+        Threads; they change no number.
+    choice
+        The choice of the number of segments, for the report; by default the one that stands in
+        the folder, if it was made with the same data.
+    inputs
+        Further files that must not be overwritten.
+
+    Returns
+    -------
+    Outcome
+        What was found. The folder is written after a failed gate as well.
+
+    Raises
+    ------
+    FolderLocked
+        Where another process writes to the folder.
+    DataError, FileError, UsageError
+        Where the table, a file or an option does not fit.
+    """
+    table, folder, language = Path(table), Path(folder), options.language
+    check_names(options)
+    _keep_inputs((table, *inputs), folder)
+    report = progress or (lambda stage, share: None)
+    with locked(folder, language):
+        report("read", 0.0)
+        update: dict[str, Any] = {"language": language}
+        if options.names:
+            update["segment_names"] = list(options.names)
+        prepared = read_prepared(table, schema.model_copy(update=update))
+        fitted = fit_table(prepared, options, cores, progress)
+        report("summarise", 0.0)
+        tree = _tree_of(fitted, report)
+        report("write", 0.0)
+        manifest = _manifest(tree, table, folder, schema, options, fitted)
+        if choice is None:
+            choice = read_choice(folder, manifest.data_hash)
+        with staged(folder, language) as stage:
+            write_outputs(stage, tree, options, customers=prepared.customers, choice=choice)
+            manifest = publish(stage, folder, manifest, manifest_of(folder), language)
+    return Outcome(Run(folder, manifest), tree, fitted.diagnosis, fitted.verdict)
+
+
+def fit_table(
+    table: Table, options: Options, cores: int | None, progress: "Progress | None"
+) -> "Fit":
+    """Fit a prepared table, after making sure that it has enough rows."""
+    from softseg.inference.fit import fit
+    from softseg.models.mixture import specify
+    from softseg.tables.check import check_rows, refuse_errors
+    from softseg.tables.prepare import TableWarning
+
+    n_parameters = specify(table.schema, options.segments).n_parameters
+    faults = check_rows(
+        float(table.count.sum()), n_parameters, allow_few_rows=options.allow_few_rows
+    )
+    refuse_errors(faults, options.language)
+    for fault in faults:
+        warnings.warn(TableWarning(fault, options.language), stacklevel=2)
+    return fit(
+        table,
+        options.segments,
+        method=options.method,
+        n_draws=options.draws,
+        n_tune=options.tune,
+        n_chains=options.chains,
+        n_starts=options.starts,
+        seed=options.seed,
+        cores=cores,
+        progress=progress,
+    )
+
+
+def _tree_of(fitted: "Fit", report: "Progress") -> "xr.DataTree":
+    from softseg.results.assemble import assemble
+
+    tree = assemble(fitted)
+    few = fitted.table.n_customers <= COMPARED_CUSTOMERS
+    if few and fitted.mixture.n_segments > 1 and fitted.diagnosis.status == "good":
+        from softseg.comparison.compare import compare
+
+        report("compare", 0.0)
+        rng = np.random.default_rng((fitted.seed, 1))
+        add_comparison(tree, compare(tree, fitted.table, fitted.statistics, rng))
+    return tree
+
+
+def _manifest(
+    tree: "xr.DataTree", table: Path, folder: Path, schema: Schema, options: Options, fitted: "Fit"
+) -> Manifest:
+    return Manifest(
+        versions=versions(json.loads(tree.attrs["versions"])),
+        table=way_to(table, folder),
+        data_hash=tree.attrs["data_hash"],
+        options=options,
+        given_schema=json.loads(schema.to_json()),
+        used_schema=json.loads(tree.attrs["schema"]),
+        gate=fitted.diagnosis.status,
+        fit=fitted.verdict.status,
+    )
+
+
+def check_names(options: Options) -> None:
+    """Refuse names of segments that are too few, too many or twice the same."""
+    names, n_segments = options.names, options.segments
+    if names and (len(names) != n_segments or len(set(names)) < n_segments):
+        raise UsageError(
+            say("runs.names", options.language, count=n_segments, given=", ".join(names))
+        )
+
+
+def _keep_inputs(inputs: tuple[Path, ...], folder: Path) -> None:
+    outputs = {(folder / name).resolve() for name in OUTPUTS}
+    for path in inputs:
+        if path.resolve() in outputs:
+            raise UsageError(say("runs.input", name=path.name))
