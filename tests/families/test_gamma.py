@@ -5,7 +5,7 @@ from scipy import stats
 from families.cases import default_priors, frozen, sums_of
 from softseg.families import family
 from softseg.families.base import Observed
-from softseg.families.gamma import _normaliser
+from softseg.families.positive import GAMMA_SHAPE, Conditional
 
 GAMMA = family("gamma")
 
@@ -49,7 +49,8 @@ def test_equal_values_meet_the_ceiling_of_the_shape():
 
 
 def test_normaliser_is_smooth_where_it_changes_its_formula():
-    below, above = _normaliser(np.array([1e4 * (1 - 1e-12), 1e4 * (1 + 1e-12)]))
+    customers = Conditional(GAMMA_SHAPE, np.ones(2), np.zeros(2))
+    below, above = customers.at(np.array([1e4 * (1 - 1e-12), 1e4 * (1 + 1e-12)]))
     assert below == pytest.approx(above, abs=1e-9)
 
 

@@ -234,7 +234,7 @@ def _attributes(
         "indicators": [{"indicator": "orders", "statistic": "zeros", "observed": 0.051,
                         "lower": 0.02, "upper": 0.048, **checked}],
         "pairs": [{"first": "orders", "second": "order_value", "segment": k, "strength": 0.31,
-                   **checked} for k in (0, 2)],
+                   **checked} for k in (0, min(2, n_segments))],
         "unusual": 0.011, "many_unusual": False, "n_replicates": 300, "n_checked": 1200,
         "n_customers": 1200.0,
     }  # fmt: skip

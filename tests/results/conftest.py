@@ -5,8 +5,8 @@ from results.worlds import World, world
 
 @pytest.fixture(scope="session")
 def mixed() -> World:
-    """Every family, gaps, exposures, named segments."""
-    return world(ALL_FAMILIES, names=("Größte", "Mittlere", "Übrige"))
+    """Every family, so many gaps that many customers are ambiguous, exposures, names."""
+    return world(ALL_FAMILIES, missing=0.7, names=("Größte", "Mittlere", "Übrige"))
 
 
 @pytest.fixture(scope="session")

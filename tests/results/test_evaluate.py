@@ -149,5 +149,5 @@ def test_large_tables_take_fewer_draws(mixed: World):
     assert draws_to_use(1_200, 4_000) == 4_000
     assert draws_to_use(100_000, 4_000) == 1_000
     assert draws_to_use(10**7, 500) == 500
-    assert thinned(mixed.values, 10**6) is mixed.values
+    assert len(thinned(mixed.values, 10**6).share) == 60
     assert len(thinned(mixed.values, 7).share) == 7

@@ -107,7 +107,7 @@ def _explained(error: Exception, language: str) -> tuple[str, int]:
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
     """Print what softseg warns of, once each; warnings of other packages are for developers."""
-    from softseg.tables.faults import TableWarning
+    from softseg.tables.prepare import TableWarning
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         err(f"! {message}")

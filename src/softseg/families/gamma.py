@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from softseg.families.base import (
     SCALE_FLOOR,
@@ -31,8 +30,13 @@ from softseg.families.base import (
     Sums,
     rounded,
 )
-from softseg.families.climb import climb_positive
-from softseg.families.slice import positive_slice_step
+from softseg.families.positive import (
+    GAMMA_MEAN,
+    GAMMA_SHAPE,
+    Conditional,
+    climb_positive,
+    slice_positive,
+)
 from softseg.priors import Prior
 
 NO_CELLS = np.empty((0, 1))
@@ -40,7 +44,6 @@ ROUNDS = 20
 TOLERANCE = 1e-8
 SEEN = 1e-9
 """Fewest expected customers from which a maximum is read without a prior."""
-STIRLING_FROM = 1e4
 
 
 class Gamma(Family):
@@ -108,8 +111,7 @@ class Gamma(Family):
         for _ in range(ROUNDS):
             before = shape
             mean = priors["mean"].hold(_mean_mode(sums, mean, shape, priors, coding))
-            shape = climb_positive(_shape_density(sums, mean, priors, coding), shape)
-            shape = priors["shape"].hold(shape)
+            shape = climb_positive(_given_mean(sums, mean, coding), shape, priors["shape"])
             if np.all(np.abs(shape - before) <= TOLERANCE * shape):
                 break
         return {"mean": mean, "shape": shape}
@@ -127,10 +129,12 @@ class Gamma(Family):
         alpha, beta = _inverse_gamma(priors)
         rate = beta + shape * _total(sums, coding)
         mean = prior.hold(rate / rng.standard_gamma(alpha + shape * sums.measure))
-        density = _shape_density(sums, mean, priors, coding)
         width = np.minimum(2.0, 6.0 / np.sqrt(1.0 + sums.measure))
-        shape = positive_slice_step(rng, density, shape, width, priors["shape"].free)
-        return {"mean": mean, "shape": priors["shape"].hold(shape)}
+        conditional = _given_mean(sums, mean, coding)
+        return {
+            "mean": mean,
+            "shape": slice_positive(rng, conditional, shape, width, priors["shape"]),
+        }
 
     def draw(
         self,
@@ -168,23 +172,9 @@ def _deviance(sums: Sums, mean: Array, coding: Coding) -> Array:
     )
 
 
-def _normaliser(shape: Array) -> Array:
-    """Return a log a − a − log Γ(a), by Stirling's series where the parts would cancel."""
-    large = shape > STIRLING_FROM
-    small = np.where(large, 1.0, shape)
-    exact = small * np.log(small) - small - gammaln(small)
-    return np.where(large, 0.5 * np.log(shape / (2.0 * np.pi)) - 1.0 / (12.0 * shape), exact)
-
-
-def _shape_density(sums: Sums, mean: Array, priors: Priors | None, coding: Coding) -> Any:
-    """Return the log density of the shape given the mean, as a function of the shape."""
-    deviance = _deviance(sums, mean, coding)
-
-    def density(shape: Array) -> Array:
-        likelihood = sums.measure * _normaliser(shape) + shape * deviance
-        return likelihood if priors is None else likelihood + priors["shape"].log_density(shape)
-
-    return density
+def _given_mean(sums: Sums, mean: Array, coding: Coding) -> Conditional:
+    """Return the conditional of the shape."""
+    return Conditional(GAMMA_SHAPE, sums.measure, _deviance(sums, mean, coding))
 
 
 def _most_likely(sums: Sums, mean: Array, shape: Array, coding: Coding) -> dict[str, Array]:
@@ -193,8 +183,8 @@ def _most_likely(sums: Sums, mean: Array, shape: Array, coding: Coding) -> dict[
     mean = np.where(seen, np.maximum(_total(sums, coding) / safe, least), mean)
     ceiling = np.maximum((mean / (SCALE_FLOOR * coding.scale)) ** 2, 1e-6)
     share = Sums(sums.statistics / safe[:, None], sums.measure / safe, sums.counts, sums.cells)
-    density = _shape_density(share, mean, None, coding)
-    found = climb_positive(density, np.where(seen, shape, 1.0), np.minimum(1e-12, ceiling), ceiling)
+    lower, start = np.minimum(1e-12, ceiling), np.where(seen, shape, 1.0)
+    found = climb_positive(_given_mean(share, mean, coding), start, None, lower, ceiling)
     return {"mean": mean, "shape": np.where(seen, found, shape)}
 
 
@@ -213,10 +203,9 @@ def _mean_mode(sums: Sums, mean: Array, shape: Array, priors: Priors, coding: Co
         alpha, beta = _inverse_gamma(priors)
         return (beta + total) / (weight + alpha + 1.0)
 
-    def density(m: Array) -> Array:
-        return priors["mean"].log_density(m) - weight * np.log(m) - total / m
-
-    return climb_positive(density, mean, 1e-12 * coding.centre, 1e12 * coding.centre)
+    conditional = Conditional(GAMMA_MEAN, weight, total)
+    lower, upper = 1e-12 * coding.centre, 1e12 * coding.centre
+    return climb_positive(conditional, mean, priors["mean"], lower, upper)
 
 
 FAMILY = Gamma()

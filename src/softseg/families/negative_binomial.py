@@ -12,6 +12,7 @@ mixes well); every prior serves.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,14 @@ from softseg.families.base import (
     Sums,
     rounded,
 )
-from softseg.families.climb import climb_positive
 from softseg.families.poisson import LARGEST_MEAN, overall_rate
-from softseg.families.slice import positive_slice_step
+from softseg.families.positive import (
+    NEGATIVE_BINOMIAL_RATE,
+    NEGATIVE_BINOMIAL_SHAPE,
+    Conditional,
+    climb_positive,
+    slice_positive,
+)
 from softseg.priors import Prior
 
 NO_STATISTICS = 0
@@ -101,12 +107,11 @@ class NegativeBinomial(Family):
             rate = _start(counted, rate, shape)
         for _ in range(ROUNDS):
             before = np.stack([rate, shape])
-            rate = climb_positive(counted.rate_density(shape, priors), rate, TINY, LARGEST_MEAN)
-            rate = rate if priors is None else priors["rate"].hold(rate)
-            density = counted.shape_density(rate, priors)
+            prior = None if priors is None else priors["rate"]
+            rate = climb_positive(counted.of_rate(shape), rate, prior, TINY, LARGEST_MEAN)
+            prior = None if priors is None else priors["shape"]
             ceiling = np.maximum(SHAPE_CEILING, shape)
-            shape = climb_positive(density, shape, 1e-12, ceiling)
-            shape = shape if priors is None else priors["shape"].hold(shape)
+            shape = climb_positive(counted.of_shape(rate), shape, prior, 1e-12, ceiling)
             moved = np.abs(np.stack([rate, shape]) - before)
             if np.all(moved <= TOLERANCE * before):
                 break
@@ -131,12 +136,10 @@ class NegativeBinomial(Family):
         width = np.minimum(
             2.0, 4.0 * np.sqrt(1.0 / (1.0 + counted.total) + 1.0 / (customers * shape))
         )
-        density = counted.rate_density(shape, priors)
-        rate = positive_slice_step(rng, density, rate, width, priors["rate"].free)
-        density = counted.shape_density(rate, priors)
-        width = np.minimum(2.0, 10.0 / np.sqrt(customers))
-        shape = positive_slice_step(rng, density, shape, width, priors["shape"].free)
-        return {"rate": rate, "shape": priors["shape"].hold(shape)}
+        rate = slice_positive(rng, counted.of_rate(shape), rate, width, priors["rate"])
+        width = np.minimum(2.0, 20.0 / np.sqrt(customers))
+        shape = slice_positive(rng, counted.of_shape(rate), shape, width, priors["shape"])
+        return {"rate": rate, "shape": shape}
 
     def draw(
         self,
@@ -166,7 +169,7 @@ class _Counted:
     """The sums that the log-likelihood needs: it is additive in values and in exposures.
 
     With C customers at a value, N customers and X events at an exposure it is, up to a constant,
-    Σ C (log Γ(x + r) − log Γ(r)) + Σ X log λ − Σ X log(r + λe) − Σ N r log(1 + λe/r),
+    Σ C (log Γ(x + r) − log Γ(r)) + Σ X log(λ/r) − Σ (X + N r) log(1 + λe/r),
     so that its cost grows with the distinct values plus the distinct exposures, not their pairs.
     """
 
@@ -184,43 +187,40 @@ class _Counted:
     def seen(self) -> NDArray[np.bool_]:
         return self.customers.sum(-1) > 0.0
 
-    def means_part(self, rate: Array, shape: Array) -> Array:
-        logs = np.multiply.outer(rate / shape, self.exposures)
-        np.log1p(logs, out=logs)
-        waiting = shape * np.einsum("ke,ke->k", self.customers, logs)
-        return (
-            self.total * np.log(rate / shape) - waiting - np.einsum("ke,ke->k", self.events, logs)
-        )
+    def of_rate(self, shape: Array) -> Conditional:
+        """Return the conditional of the rate."""
+        return self._conditional(NEGATIVE_BINOMIAL_RATE, shape)
 
-    def rate_density(self, shape: Array, priors: Priors | None) -> Any:
-        def density(rate: Array) -> Array:
-            likelihood = self.means_part(rate, shape)
-            return likelihood if priors is None else likelihood + priors["rate"].log_density(rate)
+    def of_shape(self, rate: Array) -> Conditional:
+        """Return the conditional of the shape."""
+        return self._conditional(NEGATIVE_BINOMIAL_SHAPE, rate)
 
-        return density
-
-    def shape_density(self, rate: Array, priors: Priors | None) -> Any:
-        def density(shape: Array) -> Array:
-            factorials = gammaln(np.add.outer(shape, self.values)) - gammaln(shape)[:, None]
-            likelihood = np.einsum("kv,kv->k", self.at_value, factorials)
-            likelihood = likelihood + self.means_part(rate, shape)
-            if priors is None:
-                return likelihood
-            return likelihood + priors["shape"].log_density(shape)
-
-        return density
+    def _conditional(self, kind: int, other: Array) -> Conditional:
+        return Conditional(
+            kind, self.total, self.total, np.ascontiguousarray(other, dtype=float),
+            self.values, self.at_value, self.exposures, self.customers, self.events,
+        )  # fmt: skip
 
 
 def _count(sums: Sums) -> _Counted:
-    used = sums.counts.any(axis=0)
-    counts, (x, exposure) = sums.counts[:, used], sums.cells[used].T
-    values, value_of = np.unique(x, return_inverse=True)
+    values, value_of, exposures, exposure_of = _grouped(sums.cells.tobytes())
+    at_value = _gather(sums.counts, value_of, len(values) + 1)[:, 1:]
+    customers = _gather(sums.counts, exposure_of, len(exposures))
+    events = _gather(sums.counts * sums.cells[:, 0], exposure_of, len(exposures))
+    return _Counted(values, np.ascontiguousarray(at_value), exposures, customers, events)
+
+
+@lru_cache(maxsize=32)
+def _grouped(cells: bytes) -> tuple[Array, NDArray[np.intp], Array, NDArray[np.intp]]:
+    """Return distinct positive values and exposures, and which of them each cell has.
+
+    A cell's value is numbered from 1, 0 standing for the value 0, which adds nothing. The cells
+    stay the same through a fit, so that this is done once.
+    """
+    x, exposure = np.frombuffer(cells).reshape(-1, 2).T
+    values, value_of = np.unique(np.append(x, 0.0), return_inverse=True)
     exposures, exposure_of = np.unique(exposure, return_inverse=True)
-    positive = values > 0
-    at_value = _gather(counts, value_of, len(values))[:, positive]
-    customers = _gather(counts, exposure_of, len(exposures))
-    events = _gather(counts * x, exposure_of, len(exposures))
-    return _Counted(values[positive], at_value, exposures, customers, events)
+    return values[1:].copy(), value_of[:-1], exposures, exposure_of
 
 
 def _gather(counts: Array, group: NDArray[np.intp], n_groups: int) -> Array:
@@ -233,8 +233,8 @@ def _start(counted: _Counted, rate: Array, shape: Array) -> Array:
     exposure = counted.customers @ counted.exposures
     known = (counted.total > 0.0) & (exposure > 0.0)
     other = np.where(known, counted.total / np.where(known, exposure, 1.0), rate)
-    better = counted.means_part(other, shape) > counted.means_part(rate, shape)
-    return np.where(better, other, rate)
+    density = counted.of_rate(shape)
+    return np.where(density.at(other) > density.at(rate), other, rate)
 
 
 FAMILY = NegativeBinomial()

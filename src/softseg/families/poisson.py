@@ -26,7 +26,7 @@ from softseg.families.base import (
     Sums,
     rounded,
 )
-from softseg.families.climb import climb_positive
+from softseg.families.positive import POISSON_RATE, Conditional, climb_positive
 from softseg.priors import Prior
 
 NO_CELLS = np.empty((0, 1))
@@ -83,10 +83,7 @@ class Poisson(Family):
             rate = np.maximum((events + alpha - 1.0) / (exposure + beta), TINY)
             return {"rate": prior.hold(rate)}
 
-        def density(rate: Array) -> Array:
-            return events * np.log(rate) - exposure * rate + prior.log_density(rate)
-
-        return {"rate": prior.hold(climb_positive(density, rate))}
+        return {"rate": climb_positive(Conditional(POISSON_RATE, events, exposure), rate, prior)}
 
     def update(
         self,

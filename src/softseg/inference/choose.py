@@ -9,6 +9,7 @@ rests on what a decision would notice: how far the picture of the typical custom
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,8 +19,9 @@ from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.criteria import bic, entropy_r2, icl
 from softseg.inference.draws import Progress
-from softseg.inference.fit import Fit, Method, fit
+from softseg.inference.fit import Fit, fit
 from softseg.inference.loo import LooResult, densities, difference, loo
+from softseg.inference.sample import Method
 from softseg.inference.starts import scores
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import reduce
@@ -151,7 +153,7 @@ def choose(
 def recommend(candidates: Sequence[Candidate]) -> Choice:
     """Return the smallest number beyond which nothing that matters for a decision changes."""
     shifts = tuple(
-        picture_shift(a, b) for a, b in zip(candidates[:-1], candidates[1:], strict=True)
+        picture_shift(a, b) for a, b in pairwise(candidates)
     )
     passed = [c for c in candidates if c.passed]
     refused = [c.n_segments for c in candidates if not c.passed]
@@ -180,7 +182,7 @@ def recommend(candidates: Sequence[Candidate]) -> Choice:
     reasons.append(("choose.bic", dict(lowest)))
     if k > MOST_HANDLED:
         reasons.append(("choose.too_many", {"k": k}))
-    elif k > 1 and not FEWEST_HANDLED <= k:
+    elif 1 < k < FEWEST_HANDLED:
         reasons.append(("choose.range", {}))
     if refused:
         reasons.append(("choose.refused", {f"k{n}": n for n in refused}))

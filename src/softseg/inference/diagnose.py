@@ -150,18 +150,19 @@ def _mixing(names: list[str], draws: Array) -> list[Check]:
     for name, figure in figures.items():
         unknown = np.isnan(figure)
         worst = int(np.argmax(unknown) if unknown.any() else least[name](figure))
-        checks.append(_check(name, float(figure[worst]), kept[worst], quantities=float(len(kept))))
+        details: dict[str, float | str] = {"quantities": float(len(kept))}
+        checks.append(_check(name, float(figure[worst]), kept[worst], details))
     return checks
 
 
 def mixing(draws: Array) -> dict[str, Array]:
     """Return rank-normalised split R-hat, bulk ESS and tail ESS of draws (chain, draw, quantity).
 
-    A quantity that stands still in every chain, at different values, has infinite R-hat. Chains
-    too few or too short give NaN.
+    A quantity that stands still in every chain, at different values, has infinite R-hat and one
+    effective draw per chain. Chains too few or too short give NaN.
     """
     # ArviZ brings pandas and xarray with it, which a caller of other parts need not pay for.
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     axes: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -170,7 +171,9 @@ def mixing(draws: Array) -> dict[str, Array]:
             "ess_bulk": array_stats.ess(draws, method="bulk", **axes),
             "ess_tail": array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes),
         }
-    return {name: np.asarray(figure, dtype=float) for name, figure in figures.items()}
+    still = np.ptp(draws, axis=1).max(axis=0) == 0.0
+    limits = {"rhat": np.inf, "ess_bulk": len(draws), "ess_tail": len(draws)}
+    return {name: np.where(still, limits[name], figure) for name, figure in figures.items()}
 
 
 def _sampler(method: str, sample_stats: Mapping[str, Array]) -> list[Check]:
@@ -215,7 +218,7 @@ def _modes(modes: ModeSummary, n_segments: int) -> Check:
     details: dict[str, float | str] = {"starts": float(modes.n_starts), "rivals": float(len(near))}
     if near:
         details["gaps"] = "; ".join(f"{gap:.1f}" for gap in near)
-    return _check("modes", float(modes.best_hits), **details)
+    return _check("modes", float(modes.best_hits), "", details)
 
 
 def _sizes(mean_sizes: Array) -> Check:
@@ -232,11 +235,13 @@ _PASSES = {
 }
 
 
-def _check(name: str, value: float, worst: str = "", **details: float | str) -> Check:
+def _check(
+    name: str, value: float, worst: str = "", details: Mapping[str, float | str] | None = None
+) -> Check:
     """Return a check; what cannot be computed has not passed."""
     bound = BOUNDS[name]
     passes = _PASSES.get(name, lambda value, bound: value >= bound)
-    return Check(name, True, bool(passes(value, bound)), value, bound, worst, details)
+    return Check(name, True, bool(passes(value, bound)), value, bound, worst, details or {})
 
 
 def _not_applicable(name: str) -> Check:

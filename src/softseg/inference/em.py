@@ -93,6 +93,7 @@ def _shares(mixture: Mixture, sizes: Array, use_priors: bool) -> Array:
 def evaluate(
     statistics: Statistics, mixture: Mixture, values: Values, use_priors: bool
 ) -> tuple[Values, Expected, float]:
+    """Return the values with their expected statistics and their objective."""
     weights = statistics.layout.weights(values.indicators, NUMPY)
     expected = expected_statistics(statistics, weights, values.share)
     objective = expected.log_likelihood

@@ -1,71 +1,39 @@
-"""From a table to judged posterior draws: `fit`.
-
-Every fit takes the same steps: modes by EM from many starts; short Gibbs chains from dispersed
-starts that look for a mode EM has missed; the sampler that suits the model; labels aligned once;
-the gate; the fit verdict. What differs between methods is only the sampler.
-"""
+"""From a table to a judged fit: `fit`."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from softseg.errors import UsageError
 from softseg.families.base import Array
-from softseg.inference.diagnose import Diagnosis, ModeSummary, diagnose
-from softseg.inference.draws import Draws, Progress
-from softseg.inference.gibbs import gibbs
-from softseg.inference.modes import SAME_MODE, Mode, Modes, find_modes, polish
+from softseg.inference.draws import Progress
 from softseg.inference.predictive import FitVerdict, check_fit
-from softseg.inference.relabel import Aligned, align
-from softseg.inference.starts import random_start
+from softseg.inference.sample import Method, Sampled, sample
 from softseg.likelihood.statistics import Statistics, reduce
-from softseg.models.mixture import Mixture, Values, specify
+from softseg.models.mixture import specify
 from softseg.tables.table import Table
-
-Method = Literal["auto", "gibbs", "nuts"]
-
-RIVAL = 10.0
-"""A mode that lies within so many log units of the best one is named and gets a chain."""
-EXPLORERS = 4
-EXPLORING_SWEEPS = 300
-LONGER = 6
-"""Sweeps per kept draw when the first run mixed too slowly for the gate."""
 
 
 @dataclass(frozen=True)
-class Fit:
-    """A fitted mixture: aligned draws, and two verdicts on them.
+class Fit(Sampled):
+    """A fitted mixture: aligned draws with the gate, and whether the model fits the table.
 
     Attributes
     ----------
-    draws
-        Aligned, segments numbered by size; leading axes (chain, draw).
-    method, reason
-        The sampler, and why it was chosen, as a key of the catalogue with its values.
-    diagnosis
-        Whether the draws can be trusted (the gate).
+    table
+        What was fitted, its schema frozen.
     verdict
         Whether the model fits the table.
     tail_probability
         Predictive tail probability of each customer, (customer,).
+    seed
+        What fixes every draw.
     """
 
     table: Table
-    statistics: Statistics
-    mixture: Mixture
-    modes: Modes
-    aligned: Aligned
-    draws: Draws
-    method: str
-    reason: tuple[str, dict[str, str]]
-    diagnosis: Diagnosis
     verdict: FitVerdict
     tail_probability: Array
     seed: int
-    thin: int
 
 
 def fit(
@@ -88,12 +56,8 @@ def fit(
     ----------
     table
         With a frozen schema.
-    method
-        ``"auto"`` takes Gibbs sampling where every prior has an update, NUTS elsewhere.
-    n_draws, n_tune, n_chains
-        Draws kept per chain after tuning, number of chains.
-    n_starts
-        Starts of EM.
+    method, n_draws, n_tune, n_chains, n_starts
+        As in `softseg.inference.sample.sample`.
     seed
         Fixes every draw, whatever the number of cores.
     cores
@@ -107,166 +71,25 @@ def fit(
         Where Gibbs is asked for and a prior has no update, or counts are no whole numbers.
     """
     cores = cores or os.cpu_count() or 1
-    rng = np.random.default_rng(seed)
-    rng_modes, rng_explore, rng_chains, rng_check = rng.spawn(4)
     report = progress or (lambda stage, share: None)
     report("reduce", 0.0)
     statistics = statistics or reduce(table)
-    mixture = specify(table.schema, n_segments)
-    chosen, reason = choose_method(method, mixture, statistics)
-    modes = find_modes(
-        statistics, mixture, n_starts=n_starts, rng=rng_modes, cores=cores, progress=progress
+    rng_sample, rng_check = np.random.default_rng(seed).spawn(2)
+    sampled = sample(
+        statistics,
+        specify(table.schema, n_segments),
+        method=method,
+        n_draws=n_draws,
+        n_tune=n_tune,
+        n_chains=n_chains,
+        n_starts=n_starts,
+        rng=rng_sample,
+        cores=cores,
+        progress=progress,
     )
-    ends: list[Values] = []
-    if not mixture.not_updatable() and _whole(statistics):
-        modes, ends = explore(statistics, mixture, modes, rng_explore, cores, progress)
-    starts = _starts(modes, ends, n_chains)
-    rngs = rng_chains.spawn(n_chains)
-    relabel = mixture.exchangeable
-
-    def judge(draws: Draws) -> tuple[Draws, Aligned, Diagnosis]:
-        aligned = align(statistics, draws.values, modes.best.values, relabel=relabel)
-        return _judged(draws, aligned, modes)
-
-    thin = 1
-    if chosen == "gibbs":
-        drawn, ends = gibbs(
-            statistics, mixture, starts, n_draws=n_draws, n_tune=n_tune, rngs=rngs, cores=cores,
-            progress=progress,
-        )
-        draws, aligned, diagnosis = judge(drawn)
-        if _only_slow(diagnosis):
-            thin = LONGER
-            drawn, _ = gibbs(
-                statistics, mixture, ends, n_draws=n_draws, n_tune=0, thin=thin, rngs=rngs,
-                cores=cores, progress=progress, stage="longer",
-            )
-            draws, aligned, diagnosis = judge(drawn)
-    else:
-        from softseg.inference.nuts import nuts
-
-        drawn = nuts(
-            mixture, statistics, starts, n_draws=n_draws, n_tune=n_tune, rng=rng_chains,
-            cores=cores, progress=progress,
-        )
-        draws, aligned, diagnosis = judge(drawn)
     report("check", 0.0)
-    verdict, tail = check_fit(statistics, table, mixture, draws.values.flattened(), rng_check)
+    values = sampled.draws.values.flattened()
+    verdict, tail = check_fit(statistics, table, sampled.mixture, values, rng_check)
     report("check", 1.0)
-    return Fit(
-        table, statistics, mixture, modes, aligned, draws, chosen, reason, diagnosis, verdict,
-        tail, seed, thin,
-    )
-
-
-def choose_method(
-    method: Method, mixture: Mixture, statistics: Statistics
-) -> tuple[str, tuple[str, dict[str, str]]]:
-    """Return the sampler and the reason as a key of the catalogue with its values."""
-    stuck = mixture.not_updatable()
-    whole = _whole(statistics)
-    if method == "gibbs" and stuck:
-        raise UsageError(
-            f"Use method='nuts' or 'auto': Gibbs sampling needs priors with an update, and those "
-            f"of {stuck} have none."
-        )
-    if method == "gibbs" and not whole:
-        raise UsageError(
-            "Use method='nuts' or 'auto': Gibbs sampling needs whole-number counts, and the "
-            "weights are not."
-        )
-    if method not in ("auto", "gibbs", "nuts"):
-        raise UsageError(f"Choose a method out of ['auto', 'gibbs', 'nuts'], got {method!r}.")
-    if method != "auto":
-        return method, ("method.asked", {})
-    if stuck:
-        return "nuts", ("method.no_update", {"indicators": ", ".join(stuck)})
-    if not whole:
-        return "nuts", ("method.weights", {})
-    return "gibbs", ("method.conjugate", {})
-
-
-def explore(
-    statistics: Statistics,
-    mixture: Mixture,
-    modes: Modes,
-    rng: np.random.Generator,
-    cores: int = 1,
-    progress: Progress | None = None,
-) -> tuple[Modes, list[Values]]:
-    """Look for a mode that EM has missed, by short Gibbs chains from dispersed starts.
-
-    Returns the modes with what was found, and the ends of those chains that stand in the best
-    mode or in a rival of it: dispersed starts for the sampler.
-    """
-    rngs = rng.spawn(EXPLORERS)
-    starts = [random_start(statistics, mixture, generator) for generator in rngs]
-    _, ends = gibbs(
-        statistics, mixture, starts, n_draws=1, n_tune=EXPLORING_SWEEPS, rngs=rngs, cores=cores,
-        progress=progress, stage="explore",
-    )
-    found = [polish(statistics, mixture, end, "schema") for end in ends]
-    merged = _merged(modes, found)
-    top = merged.best.objective
-    good = [e for e, m in zip(ends, found, strict=True) if m.objective > top - RIVAL]
-    return merged, good
-
-
-def _merged(modes: Modes, found: Sequence[Mode]) -> Modes:
-    """Return all modes, distinct, best first; hits count the starts of EM only."""
-    merged = list(modes.modes)
-    for mode in found:
-        if all(abs(mode.objective - known.objective) >= SAME_MODE for known in merged):
-            merged.append(replace(mode, hits=1))
-        else:
-            same = min(merged, key=lambda known: abs(known.objective - mode.objective))
-            merged[merged.index(same)] = replace(same, hits=same.hits + 1)
-    merged.sort(key=lambda mode: -mode.objective)
-    return Modes(tuple(merged), modes.n_starts + len(found), modes.converged)
-
-
-def rivals(modes: Modes) -> list[Mode]:
-    """Return the modes, other than the best, within `RIVAL` log units of it."""
-    top = modes.best.objective
-    return [mode for mode in modes.modes[1:] if mode.objective > top - RIVAL]
-
-
-def _starts(modes: Modes, ends: Sequence[Values], n_chains: int) -> list[Values]:
-    """Return the first values of the chains: ends of the explorers, then modes."""
-    candidates = [*ends[: max(n_chains - 1, 0)], modes.best.values]
-    candidates += [mode.values for mode in rivals(modes)]
-    while len(candidates) < n_chains:
-        candidates.append(modes.best.values)
-    return candidates[:n_chains]
-
-
-def _judged(draws: Draws, aligned: Aligned, modes: Modes) -> tuple[Draws, Aligned, Diagnosis]:
-    moved = replace(draws, values=aligned.values)
-    top = modes.best.objective
-    summary = ModeSummary(
-        best_hits=modes.best.hits,
-        n_starts=modes.n_starts,
-        rivals=tuple(top - mode.objective for mode in rivals(modes)),
-    )
-    diagnosis = diagnose(
-        moved.values,
-        moved.log_likelihood,
-        moved.sample_stats,
-        method=draws.method,
-        chain_memberships=aligned.chain_memberships,
-        count=aligned.count,
-        non_permutation_share=aligned.not_permutations,
-        modes=summary,
-        mean_sizes=aligned.mean_sizes,
-    )
-    return moved, aligned, diagnosis
-
-
-def _only_slow(diagnosis: Diagnosis) -> bool:
-    """Return whether more sweeps could help: only mixing fails, not labels or modes."""
-    failed = {check.name for check in diagnosis.checks if check.passed is False}
-    return bool(failed) and failed <= {"rhat", "ess_bulk", "ess_tail"}
-
-
-def _whole(statistics: Statistics) -> bool:
-    return bool(np.all(statistics.count == np.floor(statistics.count)))
+    parts = {field.name: getattr(sampled, field.name) for field in fields(Sampled)}
+    return Fit(**parts, table=table, verdict=verdict, tail_probability=tail, seed=seed)

@@ -16,6 +16,7 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.draws import Draws, Progress
+from softseg.inference.gibbs import stack
 from softseg.likelihood.kernel import expected_statistics
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
@@ -145,7 +146,7 @@ def nuts(
     values = [_values(draws, mixture) for draws, _ in raw]
     stats = {key: np.stack([chain[key] for _, chain in raw]) for key in STATISTICS.values()}
     log_lik = np.stack([_log_likelihood(statistics, chain, n_draws) for chain in values])
-    return Draws(_stacked(values), log_lik, stats, "nuts")
+    return Draws(stack(values), log_lik, stats, "nuts")
 
 
 class _Chains:
@@ -278,17 +279,6 @@ def _inside(mixture: Mixture, values: Values, edge: float) -> Values:
             p.name: moved.get(p.support, np.asarray)(given[p.name]) for p in member.parameters
         }
     return Values(simplex(values.share), indicators)
-
-
-def _stacked(chains: Sequence[Values]) -> Values:
-    indicators = {
-        indicator: {
-            name: np.stack([chain.indicators[indicator][name] for chain in chains])
-            for name in parameters
-        }
-        for indicator, parameters in chains[0].indicators.items()
-    }
-    return Values(np.stack([chain.share for chain in chains]), indicators)
 
 
 def _silent(stage: str, done: float) -> None:

@@ -191,7 +191,7 @@ class _Replication:
         if not compared:
             return []
         deviations, replicates = zip(*(_deviation(entry) for entry in compared), strict=True)
-        largest = np.max(replicates, axis=0)
+        largest = np.asarray(replicates, dtype=float).max(axis=0)
         adjusted = _upper(np.array(deviations), largest[:, None])
         return [_judged(entry, float(p)) for entry, p in zip(compared, adjusted, strict=True)]
 
@@ -203,7 +203,7 @@ class _Replication:
                 continue
             all_shares = np.stack([one[j][0] for one in self.replicated])
             all_others = np.stack([one[j][1] for one in self.replicated])
-            expected = all_shares.mean(axis=0)
+            expected = np.vstack([all_shares, shares]).mean(axis=0)
             gap = float(np.abs(shares - expected).max(initial=0.0))
             gaps = np.abs(all_shares - expected).max(axis=1, initial=0.0)
             entries.append(_Compared(name, "distribution", gap, gaps, stick))
@@ -301,12 +301,17 @@ def _judged(entry: _Compared, p_all: float) -> IndicatorCheck:
 
 
 def _deviation(entry: _Compared) -> tuple[float, Array]:
-    """Return deviations from the replicates' median in units of their upper and lower spread."""
+    """Return deviations from the median in units of the upper and lower spread.
+
+    The observed one counts among the replicates there, as under a right model it is one of them:
+    otherwise it would be judged more harshly than they are.
+    """
     observed, replicates = entry.scaled()
-    middle = float(np.median(replicates))
-    low, high = np.quantile(replicates, [LOWER_PROBABILITY, UPPER_PROBABILITY])
+    together = np.append(replicates, observed)
+    quantiles = [LOWER_PROBABILITY, 0.5, UPPER_PROBABILITY]
+    low, middle, high = (float(x) for x in np.quantile(together, quantiles))
     least = entry.least_unit(middle)
-    up, down = max(float(high) - middle, least), max(middle - float(low), least)
+    up, down = max(high - middle, least), max(middle - low, least)
 
     def units(x: Array) -> Array:
         above = np.maximum(x - middle, 0.0) / up

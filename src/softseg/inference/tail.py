@@ -151,7 +151,7 @@ def _rank(sorted_new: Array, log_p: Array) -> Array:
     slack = TIE * (1.0 + np.abs(log_p))
     lower = np.searchsorted(sorted_new, log_p - slack, side="left")
     upper = np.searchsorted(sorted_new, log_p + slack, side="right")
-    return 0.5 * (lower + upper)
+    return np.asarray(0.5 * (lower + upper), dtype=np.float64)
 
 
 def _full(cells: Cells, n: int) -> Cells:

@@ -112,13 +112,10 @@ def _groups(name: str, prior: SegmentPrior) -> Iterator[_Group]:
     whole = len(free) == 1 and FIXED not in names
     for distribution in free:
         segments = np.flatnonzero([n == distribution for n in names])
-        keys = prior.priors[segments[0]].parameters
+        chosen = [prior.priors[k].parameters for k in segments]
         wide = prior.fixed.shape[1:] if distribution == "Dirichlet" else ()
         numbers = {
-            key: np.stack(
-                [np.broadcast_to(prior.priors[k].parameters[key], wide) for k in segments]
-            )
-            for key in keys
+            key: np.stack([np.broadcast_to(p[key], wide) for p in chosen]) for key in chosen[0]
         }
         if distribution == ROOTED:
             suffix = "__variance"

@@ -41,7 +41,9 @@ def fixed(x: float, decimals: int, language: str) -> str:
 
 
 def interval(lower: float, upper: float, decimals: int, language: str) -> str:
-    """Return an interval, with "to" where a minus sign would blur a dash."""
+    """Return an interval, with dots where a minus sign would blur a dash."""
+    if math.isnan(lower) and math.isnan(upper):
+        return NOTHING
     low, high = fixed(lower, decimals, language), fixed(upper, decimals, language)
     joint = " … " if "−" in low + high else "–"
     return f"{low}{joint}{high}"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from softseg.inference.fit import Fit, rivals
+from softseg.inference.fit import Fit
+from softseg.inference.sample import rivals
 from softseg.names import INDICATOR, MEMBERSHIP, PROFILE, SIZES
 from softseg.results.membership import membership
 from softseg.results.profile import profile

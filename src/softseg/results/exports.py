@@ -74,7 +74,8 @@ def profile_frame(profile: xr.Dataset) -> "pd.DataFrame":
 
     n_segments = profile.sizes[SEGMENT]
     columns: dict[str, Any] = {}
-    for name in ("indicator", "measure", "level", "unit"):
+    columns["indicator"] = np.repeat(profile["line_indicator"].values, n_segments)
+    for name in ("measure", "level", "unit"):
         columns[name] = np.repeat(profile[name].values, n_segments)
     n_lines = profile.sizes["line"]
     columns["segment"] = np.tile(profile[SEGMENT].values, n_lines)

@@ -76,12 +76,19 @@ def load(path: Path | str, language: str = "en") -> xr.DataTree:
 
 def to_bytes(tree: xr.DataTree, language: str = "en") -> bytes:
     """Return the content of the file that `save` writes."""
-    marked = tree.copy()
+    marked = tree.map_over_datasets(_ordered)
     marked.attrs |= {"softseg_format": FORMAT, "softseg_format_version": _text(VERSION)}
     encoding = {group.path: _encoding(group, language) for group in marked.subtree}
     stored = marked.to_netcdf(None, engine="h5netcdf", encoding=encoding)
     body = bytes(stored)
     return body + MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"
+
+
+def _ordered(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a group with its coordinates in order, so that equal trees make equal files."""
+    data = {name: dataset.variables[name] for name in dataset.data_vars}
+    coordinates = {name: dataset.variables[name] for name in sorted(dataset.coords, key=str)}
+    return xr.Dataset(data, coordinates, dataset.attrs)
 
 
 def _encoding(group: xr.DataTree, language: str) -> dict[str, dict[str, Any]]:
@@ -105,15 +112,19 @@ def _encoding(group: xr.DataTree, language: str) -> dict[str, dict[str, Any]]:
 
 
 def _as_made(dataset: xr.Dataset) -> xr.Dataset:
-    """Return a group with text as fixed-width text, as it was before it was stored."""
+    """Return a group with text of fixed width and plain attributes, as before it was stored."""
     texts = {
         name: array.astype(np.str_)
         for name, array in dataset.variables.items()
         if array.dtype.kind == "O"
     }
+    plain = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in dataset.attrs.items()
+    }
     dataset = dataset.assign({name: texts[name] for name in texts if name in dataset.data_vars})
     dataset = dataset.assign_coords({n: texts[n] for n in texts if n in dataset.coords})
-    return dataset.drop_encoding()
+    return dataset.assign_attrs(plain).drop_encoding()
 
 
 def _verified(content: bytes, name: str, language: str) -> bytes:

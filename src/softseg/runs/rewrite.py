@@ -110,7 +110,6 @@ def score_file(
     DataError
         Where the rows have faults, all of them listed.
     """
-    from softseg.inference.predictive import tail_probability
     from softseg.results.exports import write_memberships
     from softseg.results.scoring import score_table
     from softseg.results.tree import schema_from_tree
@@ -124,7 +123,7 @@ def score_file(
     tree = run.tree()
     schema = schema_from_tree(tree).model_copy(update={"language": language})
     rows, counts = prepare_new(read_table(table, schema.reading), schema, unseen)
-    membership = score_table(tree, rows, tail_probability=tail_probability)
+    membership = score_table(tree, rows)
     id_column = schema.id or "customer"
     write_memberships(path, membership, rows.customers, id_column=id_column, language=language)
     return Scored(membership, counts, path)

@@ -135,10 +135,11 @@ def _repeated(levels: Mapping[str, Levels], language: str) -> list[str]:
         for code, level in enumerate(read.levels):
             mask = np.packbits(read.codes == code).tobytes()
             marked.setdefault(mask, []).append((name, level))
-    hints = []
+    hints, seen = [], set()
     for pairs in marked.values():
-        if len({name for name, _ in pairs}) >= SAME_ROWS:
-            columns = ", ".join(name for name, _ in pairs)
+        columns = ", ".join(name for name, _ in pairs)
+        if len(pairs) >= SAME_ROWS and columns not in seen:
+            seen.add(columns)
             common = max(pairs, key=lambda pair: sum(pair[1] == other for _, other in pairs))[1]
             said = {"level": common, "columns": columns, "count": len(pairs)}
             hints.append(say("propose.repeated", language, **said))

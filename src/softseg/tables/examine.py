@@ -153,11 +153,11 @@ def _read_ids(data: Any, schema: Schema, present: set[str], found: Examined) -> 
     import pandas as pd
 
     column = data[schema.id]
-    ids = pd.Series([_id_text(cell) for cell in column.array], dtype="str")
+    ids = pd.Series([_id_text(cell) for cell in column.to_numpy(dtype=object)], dtype="str")
     markers = [folded(marker) for marker in schema.reading.missing]
     empty = ids.str.casefold().isin(markers).to_numpy(dtype=bool)
     found.add("missing_id", schema.id, empty)
-    found.customers = tuple(ids)
+    found.customers = tuple(ids.to_numpy(dtype=object))
     keys = pd.DataFrame({"id": ids})
     if schema.period is not None and schema.period in present:
         keys["period"] = data[schema.period].astype(str).to_numpy()
@@ -293,15 +293,16 @@ def _check_content(name: str, entry: IndicatorSchema, found: Examined) -> None:
     present = values[~np.isnan(values)]
     if len(values) == 0:
         return
+    unreadable = any(f.column == name and f.severity == "error" for f in found.faults)
     if len(present) == 0:
-        if not any(fault.column == name for fault in found.faults):
+        if not unreadable:
             found.faults.append(Fault("all_missing", name))
         return
     share = 1.0 - len(present) / len(values)
     if entry.frozen is None and present.min() == present.max():
         found.constant.append(name)
         found.faults.append(Fault("constant", name, severity="warning"))
-    if share > 0:
+    if share > 0 and not unreadable:
         found.faults.append(Fault("gaps", name, severity="note", values={"share": share}))
     if entry.family == "gaussian":
         middle = np.median(present)

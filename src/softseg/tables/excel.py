@@ -82,10 +82,10 @@ def _read_rows(path: Path, sheet: str | None) -> list[tuple[Any, ...]]:
     if not openpyxl.DEFUSEDXML:
         raise FileError("Install the package defusedxml: Excel files are not read without it.")
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as stream, warnings.catch_warnings():
             # It warns of styles and menus, which no table needs.
             warnings.simplefilter("ignore", UserWarning)
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             names = book.sheetnames
             if sheet is not None and sheet not in names:
                 raise FileError(f"Choose a sheet out of {names}, got {sheet!r}.")

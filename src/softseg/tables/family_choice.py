@@ -13,8 +13,11 @@ from scipy.special import gammaln
 from softseg.families.base import Array
 from softseg.tables.bases import names
 
+VERY_FEW_LEVELS: Final = 5
+"""Distinct numbers up to which they are read as levels, whatever they are: a density would look
+for segments of no width."""
 FEW_LEVELS: Final = 10
-"""Distinct whole numbers up to which they are read as scores."""
+"""Largest of whole numbers from 0 or 1 that are read as scores."""
 NEAR_POISSON: Final = 1.5
 """Ratio of variance to mean up to which counts are read as Poisson."""
 SKEWED: Final = 0.75
@@ -35,20 +38,24 @@ def choose_family(values: Array, column: str) -> Choice:
     """Return the family for numbers without gaps, at least three of them distinct."""
     values = np.sort(values)
     distinct = np.unique(values)
+    if _are_scores(values, distinct, column):
+        return Choice("categorical", "scores", {"levels": len(distinct)})
     whole = bool(np.all(distinct == np.floor(distinct)))
-    if whole and distinct[0] >= 0:
-        if _are_scores(values, distinct, column):
-            return Choice("categorical", "scores", {"levels": len(distinct)})
-        if _are_counts(values, column):
-            return _count(values)
+    if whole and distinct[0] >= 0 and _are_counts(values, column):
+        return _count(values)
     return _amount(values)
 
 
 def _are_scores(values: Array, distinct: Array, column: str) -> bool:
-    if len(distinct) > FEW_LEVELS or distinct[-1] > FEW_LEVELS or names(column, "count"):
+    if len(values) < 4 * len(distinct) or names(column, "count"):
         return False
-    most_at_zero = bool(distinct[0] == 0 and np.mean(values == 0) >= 0.3)
-    return not (most_at_zero and len(distinct) > 5)
+    if len(distinct) <= VERY_FEW_LEVELS:
+        return True
+    small = distinct[0] >= 0 and distinct[-1] <= FEW_LEVELS and len(distinct) <= FEW_LEVELS + 1
+    if not small or np.any(distinct != np.floor(distinct)):
+        return False
+    most_at_zero = distinct[0] == 0 and np.mean(values == 0) >= 0.3
+    return not most_at_zero
 
 
 def _are_counts(values: Array, column: str) -> bool:

@@ -19,17 +19,14 @@ def to_pandas(frame: Any) -> Any:
     if isinstance(frame, pd.DataFrame):
         # Not through narwhals: it refuses columns of the same name without saying which.
         return _clean(frame)
-    try:
-        native = nw.from_native(frame)
-    except TypeError:
-        raise UsageError(
-            "Give the table as a frame that narwhals takes (pandas, polars, pyarrow, ...), "
-            f"got {type(frame).__name__}."
-        ) from None
+    native = nw.from_native(frame, pass_through=True)
     if isinstance(native, nw.LazyFrame):
         native = native.collect()
     if not isinstance(native, nw.DataFrame):
-        raise UsageError("Give the whole table, got one column of it.")
+        raise UsageError(
+            "Give the table as a frame that narwhals takes (pandas, polars, pyarrow, ...), "
+            f"got {type(frame).__name__}."
+        )
     return _clean(native.to_pandas())
 
 

@@ -124,7 +124,8 @@ def propose_file(
     text = Path(path).suffix.lower() in (".csv", ".txt", ".tsv") and Path(path).is_file()
     reading = ReadingSchema(encoding=guess_encoding(path) if text else None)
     frame = read_table(path, reading)
-    reading = reading.model_copy(update={"decimal": find_decimal(frame, reading)})
+    consenting = _leave_out_objections(to_pandas(frame), _Draft(language, reading))
+    reading = reading.model_copy(update={"decimal": find_decimal(consenting, reading)})
     return propose(frame, language, basis, reading), frame
 
 

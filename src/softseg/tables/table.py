@@ -27,7 +27,8 @@ class Table:
     values
         Value columns by name, NaN where not observed; (customer,).
     rows
-        Number of each row in the file, 1 for the first row below the header; (customer,).
+        Number of each row among the consenting ones, 1 for the first below the header, so that
+        rows left out leave no trace; (customer,). Faults count the rows of the file.
     customers
         Ids as text, None without an id column. They go nowhere but into `memberships.parquet`.
     n_opted_out

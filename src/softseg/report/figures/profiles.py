@@ -50,9 +50,11 @@ def profiles(
     facts = Facts(tree, language)
     panels = _panels(facts, indicators)[:limit]
     rows = _rows(panels)
-    labels = style.wrapped_all(facts.numbered_names, 20)
+    marked = [name + " †" * bool(small) for name, small in zip(facts.numbered_names, facts.small,
+                                                         strict=True)]
+    labels = style.wrapped_all(marked, 20)
     n = facts.n_segments
-    panel = max(0.62, ROW_HEIGHT * n * (1.35 if any("\n" in s for s in labels) else 1.0))
+    panel = max(0.62, ROW_HEIGHT * n * (1.65 if any("\n" in s for s in labels) else 1.0))
     height = 0.4 + len(rows) * (panel + GAP)
     figure = Figure(figsize=(style.WIDTH, height))
     left, right, gap = 1.62 / style.WIDTH, 0.99, 0.28 / style.WIDTH
@@ -65,7 +67,8 @@ def profiles(
             axes = figure.add_axes(place)
             _panel(axes, facts, lines)
             axes.set_yticks(range(n), labels if j == 0 else [""] * n)
-            _mark_small(axes, facts, j == 0)
+            for k in np.flatnonzero(facts.small):
+                axes.axhspan(k - 0.45, k + 0.45, color="#f2f2f2", zorder=0)
     _key(figure, facts, left, height)
     return figure
 
@@ -117,7 +120,8 @@ def _dots(axes: Any, line: Line, shift: float, scale: float = 1.0) -> None:
         axes.plot([low, high], [k, k], color=style.colour(k), linewidth=2.0,
                   solid_capstyle="butt", zorder=2)
         axes.plot(mid, k, marker=style.marker(k), color=style.colour(k),
-                  markeredgecolor="white", markeredgewidth=0.6, markersize=5.8, zorder=3)
+                  markeredgecolor="white", markeredgewidth=0.5, zorder=3,
+                  markersize=7.0 if style.marker(k) in "PX" else 5.8)
 
 
 def _single_axis(axes: Any, facts: Facts, line: Line) -> None:
@@ -156,16 +160,6 @@ def _levels(axes: Any, facts: Facts, lines: list[Line]) -> None:
     if more:
         what += " – " + facts.say("report.figure.more_levels", count=more)
     axes.set_xlabel(what, labelpad=1)
-
-
-def _mark_small(axes: Any, facts: Facts, first: bool) -> None:
-    for k in np.flatnonzero(facts.small):
-        axes.axhspan(k - 0.45, k + 0.45, color="#f2f2f2", zorder=0)
-    if first and facts.small.any():
-        for k, tick in enumerate(axes.get_yticklabels()):
-            if facts.small[k]:
-                tick.set_text(tick.get_text() + " †")
-        axes.set_yticklabels([t.get_text() for t in axes.get_yticklabels()])
 
 
 def _key(figure: Any, facts: Facts, left: float, height: float) -> None:

@@ -103,13 +103,14 @@ def _half_width(at: Array, n_chains: int, n_effective: float) -> Array:
 
 
 def _effective(draws: Array) -> float:
-    """Return how many independent draws one chain is worth for its share below the median.
+    """Return how many independent draws one chain is worth for its share below its median.
 
     Geyer's (1992) initial positive sequence on the indicator of the lower half; further out the
     indicator's autocorrelation is smaller, so that the band errs to the wide side there.
     """
     n_draws = draws.shape[1]
-    below = (draws <= np.median(draws)) - 0.5
+    # Each chain's own median: chains that disagree must not widen the band they are held against.
+    below = (draws <= np.median(draws, axis=1, keepdims=True)) - 0.5
     spectrum = np.fft.rfft(below, 2 * n_draws, axis=1)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :n_draws].mean(axis=0)
     correlation = covariance / covariance[0]
@@ -157,4 +158,4 @@ def _panel(axes: Any, facts: Facts, name: str, draws: Array, first: bool) -> Non
     style.number_axis(axes.yaxis, facts.language, 3)
     axes.set_xlabel(facts.say("report.figure.rank_x"), labelpad=1)
     if first:
-        axes.set_ylabel(style.wrapped(facts.say("report.figure.rank_y"), 16), labelpad=2)
+        axes.set_ylabel(facts.say("report.figure.rank_y"), labelpad=2)

@@ -1,0 +1,73 @@
+"""Slow proofs against known truth; figures go to docs/calibration.md.
+
+    python scripts/calibrate.py coverage     intervals cover the truth as often as they say
+    python scripts/calibrate.py agreement    Gibbs and NUTS agree for every family
+    python scripts/calibrate.py page         write docs/calibration.md from what has been run
+    python scripts/calibrate.py all          everything; resumes where it stopped
+
+Each task leaves one JSON line per unit of work in out/calibration/, so that a run that was
+stopped goes on where it was.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import calibration_agreement
+import calibration_coverage
+import calibration_page
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "out" / "calibration"
+
+
+def stored(task: str) -> dict[str, Any]:
+    """Return what a task has finished, by the name of the unit."""
+    path = FOLDER / f"{task}.jsonl"
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return {entry["unit"]: entry["result"] for entry in map(json.loads, lines)}
+
+
+def run(task: str, units: Iterable[str], work: Callable[[str], Any], cores: int) -> None:
+    """Do the units of a task that are not done yet, in processes, storing each at once."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    done = stored(task)
+    open_units = [unit for unit in units if unit not in done]
+    print(f"{task}: {len(done)} done, {len(open_units)} to do", flush=True)
+    path = FOLDER / f"{task}.jsonl"
+    with ProcessPoolExecutor(max_workers=cores) as pool, path.open("a", encoding="utf-8") as file:
+        futures = {pool.submit(work, unit): unit for unit in open_units}
+        for i, future in enumerate(as_completed(futures), start=1):
+            entry = {"unit": futures[future], "result": future.result()}
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+            if i % 20 == 0 or i == len(open_units):
+                print(f"{task}: {i} of {len(open_units)}", flush=True)
+
+
+def main() -> int:
+    """Run the tasks named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("task", choices=["coverage", "agreement", "page", "all"], default="all")
+    parser.add_argument("--tables", type=int, default=200, help="tables per size")
+    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    if arguments.task in ("coverage", "all"):
+        units = calibration_coverage.units(arguments.tables)
+        run("coverage", units, calibration_coverage.work, arguments.cores)
+    if arguments.task in ("agreement", "all"):
+        run("agreement", calibration_agreement.units(), calibration_agreement.work, 1)
+    page = calibration_page.page(stored("coverage"), stored("agreement"))
+    (ROOT / "docs" / "calibration.md").write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

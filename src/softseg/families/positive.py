@@ -1,0 +1,320 @@
+"""One positive parameter per segment without a closed form: slice steps and Newton steps.
+
+The conditional of a Gamma's shape and of a negative binomial's rate and shape have no closed form.
+They are sampled by stepping out and shrinkage on the log scale (Neal 2003, "Slice sampling", Annals
+of Statistics 31, figures 3 and 5), and maximised by Newton steps on the log scale that never go
+down. Both are compiled, since they run in every sweep for every segment. Densities, up to a
+constant:
+
+- ``GAMMA_SHAPE``: n (a log a − a − log Γ(a)) + a s, with s = Σ (log(x/m) − x/m + 1) ≤ 0.
+- ``GAMMA_MEAN``: −n log m − s/m. ``POISSON_RATE``: n log λ − s λ.
+- ``NEGATIVE_BINOMIAL_RATE`` λ and ``…_SHAPE`` r: Σ C (log Γ(x + r) − log Γ(r)) + X log(λ/r)
+  − Σ X_e log(1 + λe/r) − Σ N_e r log(1 + λe/r), with C customers at a value x, N_e customers and
+  X_e events at an exposure e, X events in all.
+"""
+
+from dataclasses import dataclass, field
+from math import lgamma
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+
+from softseg.families.base import Array
+from softseg.priors import SegmentPrior
+
+GAMMA_SHAPE: Final = 0
+NEGATIVE_BINOMIAL_RATE: Final = 1
+NEGATIVE_BINOMIAL_SHAPE: Final = 2
+GAMMA_MEAN: Final = 3
+POISSON_RATE: Final = 4
+
+FLAT: Final = 0
+PRIOR_CODES: Final = {
+    "Gamma": 1,
+    "InverseGamma": 2,
+    "LogNormal": 3,
+    "HalfNormal": 4,
+    "Exponential": 5,
+    "SqrtInverseGamma": 6,
+}
+LARGEST_LOG, SMALLEST_LOG = 690.0, -690.0
+
+MAX_STEPS = 64
+"""Most widths an interval grows to; the split between left and right is random (Neal's m)."""
+MAX_SHRINKS = 200
+"""After so many halvings the interval is the starting point itself, to the last digit."""
+NEWTON_STEPS = 40
+LONGEST_STEP = 2.0
+HALVINGS = 12
+DIFFERENCE = 1e-3
+TOLERANCE = 1e-8
+STIRLING_FROM = 1e4
+
+COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+EMPTY = np.empty((0, 0))
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """The log density of one positive parameter in every segment, without its prior.
+
+    Attributes
+    ----------
+    kind
+        One of the constants above.
+    n, s
+        As in the formulas; s is X for the negative binomial, which has no n. Shape (segment,).
+    other
+        The parameter of the negative binomial that is held, shape (segment,).
+    values, at_value
+        Distinct positive values and the customers there, (value,) and (segment, value).
+    exposures, customers, events
+        Distinct exposures, customers and events there, (exposure,) and (segment, exposure).
+    """
+
+    kind: int
+    n: Array
+    s: Array
+    other: Array = field(default_factory=lambda: np.empty(0))
+    values: Array = field(default_factory=lambda: np.empty(0))
+    at_value: Array = field(default_factory=lambda: EMPTY)
+    exposures: Array = field(default_factory=lambda: np.empty(0))
+    customers: Array = field(default_factory=lambda: EMPTY)
+    events: Array = field(default_factory=lambda: EMPTY)
+
+    def arrays(self) -> tuple[Any, ...]:
+        """Return everything as the compiled functions take it."""
+        return (
+            self.kind, self.n, self.s, self.other, self.values, self.at_value,
+            self.exposures, self.customers, self.events,
+        )  # fmt: skip
+
+    def at(self, x: Array) -> Array:
+        """Return the log density at one value per segment, shape (segment,)."""
+        return density_kernel(np.asarray(x, dtype=float), *self.arrays())
+
+
+def slice_positive(
+    rng: np.random.Generator,
+    conditional: Conditional,
+    start: Array,
+    width: Array,
+    prior: SegmentPrior,
+) -> Array:
+    """Return the next state of a chain on the positive numbers for every segment that is free.
+
+    `width` guesses the breadth of the density of the logarithm; it must not depend on `start`,
+    and changes the speed, not the target. Shapes (segment,).
+    """
+    codes, first, second = prior_numbers(prior)
+    moved = slice_kernel(
+        rng, np.ascontiguousarray(start, dtype=float), np.ascontiguousarray(width, dtype=float),
+        prior.free, codes, first, second, *conditional.arrays(),
+    )  # fmt: skip
+    return prior.hold(moved)
+
+
+def climb_positive(
+    conditional: Conditional,
+    start: Array,
+    prior: SegmentPrior | None,
+    lower: float | Array = 1e-12,
+    upper: float | Array = 1e12,
+    steps: int = NEWTON_STEPS,
+) -> Array:
+    """Return where each segment's density is largest, at least as high as at `start`.
+
+    A start outside the bounds is moved to the bound first, the one case in which the density may
+    fall. Shapes (segment,).
+    """
+    k = len(start)
+    flat = np.zeros(k, dtype=np.int64), np.zeros(k), np.zeros(k)
+    codes, first, second = flat if prior is None else prior_numbers(prior)
+    low, high = (np.broadcast_to(np.asarray(x, dtype=float), k).copy() for x in (lower, upper))
+    found = climb_kernel(
+        np.ascontiguousarray(start, dtype=float), low, high, steps,
+        codes, first, second, *conditional.arrays(),
+    )  # fmt: skip
+    return found if prior is None else prior.hold(found)
+
+
+def prior_numbers(prior: SegmentPrior) -> tuple[Any, Array, Array]:
+    """Return each segment's prior as a code and two numbers; flat where it is fixed."""
+    cached = prior.__dict__.get("_numbers")
+    if cached is None:
+        codes = np.array([PRIOR_CODES.get(p.name, FLAT) for p in prior.priors], dtype=np.int64)
+        numbers = [[*p.parameters.values(), 0.0, 0.0][:2] for p in prior.priors]
+        pairs = [n if c else [0.0, 0.0] for n, c in zip(numbers, codes, strict=True)]
+        table = np.array(pairs, dtype=float)
+        cached = codes, np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
+        prior.__dict__["_numbers"] = cached
+    return cached
+
+
+@njit(**COMPILED)
+def log_prior(code, a, b, x):  # pragma: no cover
+    """Log density of a positive number under one of the coded priors, up to a constant."""
+    if code == 1:
+        return (a - 1.0) * np.log(x) - b * x
+    if code == 2:
+        return -(a + 1.0) * np.log(x) - b / x
+    if code == 3:
+        return -0.5 * ((np.log(x) - a) / b) ** 2 - np.log(x)
+    if code == 4:
+        return -0.5 * (x / a) ** 2
+    if code == 5:
+        return -a * x
+    if code == 6:
+        return -(2.0 * a + 1.0) * np.log(x) - b / (x * x)
+    return 0.0
+
+
+@njit(**COMPILED)
+def log_density(
+    x, k, kind, n, s, other, values, at_value, exposures, customers, events
+):  # pragma: no cover
+    """Log density of segment k's parameter at x."""
+    if kind == 0:
+        if x > STIRLING_FROM:
+            return n[k] * (0.5 * np.log(x / (2.0 * np.pi)) - 1.0 / (12.0 * x)) + x * s[k]
+        return n[k] * (x * np.log(x) - x - lgamma(x)) + x * s[k]
+    if kind == 3:
+        return -n[k] * np.log(x) - s[k] / x
+    if kind == 4:
+        return n[k] * np.log(x) - s[k] * x
+    rate, shape = (x, other[k]) if kind == 1 else (other[k], x)
+    ratio = rate / shape
+    total = s[k] * np.log(ratio)
+    for e in range(len(exposures)):
+        if customers[k, e] != 0.0:
+            weight = customers[k, e] * shape + events[k, e]
+            total -= weight * np.log1p(ratio * exposures[e])
+    if kind == 2:
+        base = lgamma(shape)
+        for v in range(len(values)):
+            if at_value[k, v] != 0.0:
+                total += at_value[k, v] * (lgamma(values[v] + shape) - base)
+    return total
+
+
+@njit(**COMPILED)
+def density_kernel(
+    x, kind, n, s, other, values, at_value, exposures, customers, events
+):  # pragma: no cover
+    """Log density of every segment, without prior."""
+    out = np.empty(len(x))
+    for k in range(len(x)):
+        out[k] = log_density(
+            x[k], k, kind, n, s, other, values, at_value, exposures, customers, events
+        )
+    return out
+
+
+@njit(**COMPILED)
+def on_log_scale(
+    u, jacobian, k, codes, first, second,
+    kind, n, s, other, values, at_value, exposures, customers, events,
+):  # pragma: no cover  # fmt: skip
+    """Log density plus prior of segment k at e to the power of u."""
+    if u > LARGEST_LOG or u < SMALLEST_LOG:
+        return -np.inf
+    x = np.exp(u)
+    likelihood = log_density(
+        x, k, kind, n, s, other, values, at_value, exposures, customers, events
+    )
+    height = likelihood + log_prior(codes[k], first[k], second[k], x) + jacobian * u
+    return height if height == height else -np.inf
+
+
+@njit(**COMPILED)
+def slice_kernel(
+    rng, start, width, free, codes, first, second,
+    kind, n, s, other, values, at_value, exposures, customers, events,
+):  # pragma: no cover  # fmt: skip
+    """One slice step per free segment."""
+    out = start.copy()
+    for k in range(len(start)):
+        if not free[k]:
+            continue
+        u = np.log(start[k])
+        level = on_log_scale(
+            u, 1.0, k, codes, first, second,
+            kind, n, s, other, values, at_value, exposures, customers, events,
+        ) - rng.standard_exponential()  # fmt: skip
+        left = u - width[k] * rng.random()
+        right = left + width[k]
+        to_left = int(MAX_STEPS * rng.random())
+        to_right = MAX_STEPS - 1 - to_left
+        while to_left > 0 and level < on_log_scale(
+            left, 1.0, k, codes, first, second,
+            kind, n, s, other, values, at_value, exposures, customers, events,
+        ):  # fmt: skip
+            left -= width[k]
+            to_left -= 1
+        while to_right > 0 and level < on_log_scale(
+            right, 1.0, k, codes, first, second,
+            kind, n, s, other, values, at_value, exposures, customers, events,
+        ):  # fmt: skip
+            right += width[k]
+            to_right -= 1
+        for _ in range(MAX_SHRINKS):
+            proposal = left + (right - left) * rng.random()
+            if level < on_log_scale(
+                proposal, 1.0, k, codes, first, second,
+                kind, n, s, other, values, at_value, exposures, customers, events,
+            ):  # fmt: skip
+                out[k] = np.exp(proposal)
+                break
+            if proposal < u:
+                left = proposal
+            else:
+                right = proposal
+    return out
+
+
+@njit(**COMPILED)
+def climb_kernel(
+    start, lower, upper, steps, codes, first, second,
+    kind, n, s, other, values, at_value, exposures, customers, events,
+):  # pragma: no cover  # fmt: skip
+    """Newton steps with central differences, halved until they go up."""
+    out = start.copy()
+    for k in range(len(start)):
+        low, high = np.log(lower[k]), np.log(upper[k])
+        u = min(max(np.log(start[k]), low), high)
+        height = on_log_scale(
+            u, 0.0, k, codes, first, second,
+            kind, n, s, other, values, at_value, exposures, customers, events,
+        )  # fmt: skip
+        for _ in range(steps):
+            above = on_log_scale(
+                u + DIFFERENCE, 0.0, k, codes, first, second,
+                kind, n, s, other, values, at_value, exposures, customers, events,
+            )  # fmt: skip
+            below = on_log_scale(
+                u - DIFFERENCE, 0.0, k, codes, first, second,
+                kind, n, s, other, values, at_value, exposures, customers, events,
+            )  # fmt: skip
+            slope = (above - below) / (2.0 * DIFFERENCE)
+            curvature = (above - 2.0 * height + below) / DIFFERENCE**2
+            step = -slope / curvature if curvature < 0.0 else LONGEST_STEP * np.sign(slope)
+            step = min(max(step, -LONGEST_STEP), LONGEST_STEP)
+            moved = 0.0
+            for _ in range(HALVINGS):
+                trial = min(max(u + step, low), high)
+                if abs(trial - u) <= TOLERANCE:
+                    break
+                trial_height = on_log_scale(
+                    trial, 0.0, k, codes, first, second,
+                    kind, n, s, other, values, at_value, exposures, customers, events,
+                )  # fmt: skip
+                if trial_height > height:
+                    moved = abs(trial - u)
+                    u, height = trial, trial_height
+                    break
+                step *= 0.5
+            if moved <= TOLERANCE:
+                break
+        out[k] = np.exp(u)
+    return out

@@ -1,0 +1,75 @@
+"""Choosing the number of segments for a file, and what is written of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from softseg.errors import UsageError
+from softseg.results.files import sha256
+from softseg.runs.choice import StoredChoice
+from softseg.runs.folder import CHOICE, CHOICE_JSON, FIGURES, manifest_of
+from softseg.runs.lock import locked
+from softseg.runs.manifest import MANIFEST
+from softseg.runs.output import write_figure
+from softseg.runs.segment import read_prepared
+from softseg.results.files import replace_file
+from softseg.tables.schema import Schema
+from softseg.wording import say
+
+if TYPE_CHECKING:
+    from softseg.inference.draws import Progress
+
+
+def choose_file(
+    table: Path,
+    schema: Schema,
+    least: int = 1,
+    most: int = 10,
+    *,
+    progress: "Progress | None" = None,
+    **options: Any,
+) -> StoredChoice:
+    """Return the criteria and the recommendation for a file.
+
+    Parameters
+    ----------
+    table
+        A CSV, Parquet or Excel file.
+    schema
+        What its columns are.
+    least, most
+        Smallest and greatest number of segments to try.
+    **options
+        As `softseg.inference.choose.choose` takes them.
+    """
+    from softseg.inference.choose import choose
+    from softseg.results.assemble import data_hash
+
+    if most < least:
+        raise UsageError(say("choose.no_range", schema.language, least=least, most=most))
+    if progress is not None:
+        progress("read", 0.0)
+    prepared = read_prepared(table, schema)
+    choice = choose(prepared, range(least, most + 1), progress=progress, **options)
+    return StoredChoice.of(choice, data_hash(prepared))
+
+
+def write_choice(choice: StoredChoice, folder: Path, language: str = "en") -> None:
+    """Write table, recommendation and figure of a choice into a folder.
+
+    A manifest that stands there learns of the new files.
+    """
+    from softseg.report.figures.choice import choice as draw
+    from softseg.report.style import to_svg
+
+    with locked(folder, language):
+        choice.write(folder, language)
+        (folder / FIGURES).mkdir(exist_ok=True)
+        figure = draw(choice.table, language, choice.recommended)
+        svg = to_svg(figure, "choice", say("report.alt.choice", language))
+        write_figure(folder / FIGURES / "choice.svg", svg, language)
+        manifest = manifest_of(folder)
+        if manifest is not None:
+            names = (CHOICE, CHOICE_JSON, f"{FIGURES}/choice.svg")
+            files = manifest.files | {name: sha256(folder / name) for name in names}
+            changed = manifest.model_copy(update={"files": dict(sorted(files.items()))})
+            replace_file(folder / MANIFEST, changed.to_bytes(), language)

@@ -1,0 +1,244 @@
+"""NUTS through the kernel: same posterior as a naive PyMC model, same draws on every machine."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from oracles.compare import disagreements, ordered, posterior_of, summary
+from oracles.naive_pymc import naive_mixture
+from oracles.small_tables import family_table, table_of
+
+from softseg.errors import UsageError
+from softseg.families.namespace import NUMPY
+from softseg.inference.nuts import _inside, compile_nuts, nuts
+from softseg.inference.starts import fitted_to
+from softseg.likelihood.kernel import expected_statistics
+from softseg.likelihood.statistics import reduce
+from softseg.models.mixture import Values, specify
+
+N_SEGMENTS = 2
+FAMILIES = {
+    "margin, EUR": "gaussian",
+    "spend": "lognormal",
+    "payment": "gamma",
+    "won": "bernoulli",
+    "region": "categorical",
+    "complaints": "poisson",
+}
+ORDER = "margin, EUR__mean"
+
+
+def conjugate_table(n=160):
+    """All conjugate families, two segments clearly apart, a tenth of the cells missing."""
+    rng = np.random.default_rng(12)
+    segment = (rng.random(n) < 0.4).astype(int)
+    years = rng.choice([0.5, 1.0, 2.0], size=n)
+    columns = {
+        "margin, EUR": rng.normal(10.0 + 4.0 * segment, 1.0 + 0.5 * segment),
+        "spend": np.exp(rng.normal(1.0 + segment, 0.7)),
+        "payment": rng.gamma(3.0, (10.0 + 10.0 * segment) / 3.0),
+        "won": rng.binomial(1, 0.3 + 0.4 * segment).astype(float),
+        "region": rng.binomial(2, 0.3 + 0.4 * segment).astype(float),
+        "complaints": rng.poisson((1.0 + 2.0 * segment) * years).astype(float),
+    }
+    for values in columns.values():
+        values[rng.random(n) < 0.1] = np.nan
+    indicators = {name: {"family": family} for name, family in FAMILIES.items()}
+    indicators["won"]["levels"] = ["no", "yes"]
+    indicators["region"]["levels"] = ["north", "south", "west"]
+    indicators["complaints"]["exposure"] = "years"
+    return table_of(indicators, columns, {"complaints": years}), segment
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """The table, its statistics, the mixture, and a start near the mode."""
+    table, segment = conjugate_table()
+    statistics, mixture = reduce(table), specify(table.schema, N_SEGMENTS)
+    membership = np.zeros((N_SEGMENTS, statistics.n_patterns))
+    membership[segment, statistics.pattern_of_row] = 1.0
+    start = fitted_to(statistics, mixture, membership, np.random.default_rng(0))
+    return table, statistics, mixture, start
+
+
+@pytest.fixture(scope="module")
+def compiled(fitted):
+    _, statistics, mixture, _ = fitted
+    return compile_nuts(statistics, mixture)
+
+
+@pytest.fixture(scope="module")
+def run(fitted, compiled):
+    """A function that samples from the compiled model."""
+    _, statistics, mixture, start = fitted
+
+    def sample(n_chains=4, n_draws=50, n_tune=50, seed=1, **options):
+        rngs = [np.random.default_rng([seed, chain]) for chain in range(n_chains)]
+        return nuts(
+            statistics,
+            mixture,
+            [start] * n_chains,
+            n_draws=n_draws,
+            n_tune=n_tune,
+            rngs=rngs,
+            compiled=compiled,
+            **options,
+        )
+
+    return sample
+
+
+@pytest.fixture(scope="module")
+def naive_posterior(fitted):
+    """Draws of the naive PyMC model."""
+    import nutpie
+
+    table, _, mixture, start = fitted
+    numbers = {
+        indicator: {name: prior.priors[0].parameters for name, prior in priors.items()}
+        for indicator, priors in mixture.priors.items()
+    }
+    model = naive_mixture(
+        FAMILIES, table.columns, table.exposures, numbers, float(mixture.share[0]), N_SEGMENTS
+    )
+    centre = {"margin, EUR__mean": start.indicators["margin, EUR"]["mean"]}
+    names = [name for name in model.named_vars if "__variance" not in name]
+    kept = [name for name in names if name == "share" or name.split("__")[0] in FAMILIES]
+    compiled = nutpie.compile_pymc_model(model, initial_points=centre, jitter_rvs=set())
+    trace = nutpie.sample(
+        compiled, draws=1500, tune=500, chains=4, cores=2, seed=5, progress_bar=False
+    )
+    found = trace.posterior.dataset
+    return {name: found[name].to_numpy() for name in kept if name in found}
+
+
+def test_nuts_and_a_naive_model_have_the_same_posterior(run, naive_posterior):
+    draws = run(n_draws=1500, n_tune=500, cores=2, seed=3)
+    posteriors = {
+        "nuts": ordered(posterior_of(draws), ORDER),
+        "naive": ordered(naive_posterior, ORDER),
+    }
+
+    assert set(posteriors["nuts"]) == set(posteriors["naive"])
+    assert disagreements(posteriors) == []
+    assert draws.sample_stats["diverging"].sum() == 0
+
+
+def test_the_comparison_sees_a_shift_and_a_wider_posterior():
+    rng = np.random.default_rng(2)
+    one = {"a": rng.normal(size=(4, 1000, 2))}
+    shifted = {"a": rng.normal(size=(4, 1000, 2)) + [0.0, 0.3]}
+    wider = {"a": rng.normal(size=(4, 1000, 2)) * [1.0, 1.3]}
+
+    assert disagreements({"one": one, "two": {"a": rng.normal(size=(4, 1000, 2))}}) == []
+    assert [fault.split(":")[0] for fault in disagreements({"one": one, "two": shifted})] == [
+        "one and two, a[1]"
+    ]
+    assert [fault.split(":")[0] for fault in disagreements({"one": one, "two": wider})] == [
+        "one and two, a[1]"
+    ]
+    assert summary(one)[3] == pytest.approx(1.0 / np.sqrt(4000.0), rel=0.3)
+
+
+def test_draws_do_not_depend_on_the_number_of_cores_or_chains(run):
+    alone, together, fewer = run(cores=1), run(cores=2), run(n_chains=2, cores=2)
+
+    for name, values in posterior_of(alone).items():
+        np.testing.assert_array_equal(values, posterior_of(together)[name])
+        np.testing.assert_array_equal(values[:2], posterior_of(fewer)[name])
+    np.testing.assert_array_equal(alone.log_likelihood, together.log_likelihood)
+    assert not np.array_equal(alone.values.share[0], alone.values.share[1])
+    assert not np.array_equal(alone.values.share, run(seed=2).values.share)
+
+
+def test_draws_have_their_log_likelihood_and_statistics(fitted, run):
+    _, statistics, mixture, _ = fitted
+    draws = run(n_chains=2, n_draws=30)
+
+    assert draws.method == "nuts"
+    assert draws.values.share.shape == (2, 30, N_SEGMENTS)
+    assert draws.values.indicators["region"]["probability"].shape == (2, 30, N_SEGMENTS, 3)
+    last = draws.values.at((1, 29))
+    weights = statistics.layout.weights(last.indicators, NUMPY)
+    wanted = expected_statistics(statistics, weights, last.share).log_likelihood
+    assert draws.log_likelihood[1, 29] == wanted
+    for name, values in draws.sample_stats.items():
+        assert values.shape == (2, 30), name
+        assert values.dtype.kind in "bifu", name
+    assert {"lp", "energy", "diverging", "tree_depth"} <= set(draws.sample_stats)
+    assert np.isfinite(mixture.log_prior(last))
+
+
+def test_chains_begin_at_their_starts(fitted, compiled):
+    """The sampler's first point is the start itself, in the sampler's space."""
+    _, statistics, mixture, start = fitted
+    model = compiled.model
+    log_density, gradient = model.logp_func(compiled.point(start))
+
+    assert gradient.shape == (model.n_dim,)
+    weights = statistics.layout.weights(start.indicators, NUMPY)
+    log_lik = expected_statistics(statistics, weights, start.share).log_likelihood
+    prior_and_jacobians = float(log_density) - log_lik
+    swapped = start.permuted(np.array([1, 0]))
+    again, _ = model.logp_func(compiled.point(swapped))
+    assert np.isfinite(prior_and_jacobians)
+    assert float(again) == pytest.approx(float(log_density), rel=1e-10)
+
+
+def test_progress_counts_up_to_the_end(run):
+    told = []
+
+    run(n_chains=3, cores=2, progress=lambda stage, done: told.append((stage, done)))
+
+    shares = [done for stage, done in told if stage == "sample"]
+    assert len(shares) == len(told)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_a_fault_in_the_progress_display_stops_the_chains(run):
+    def broken(stage, done):
+        raise ValueError("no terminal")
+
+    with pytest.raises(ValueError, match="no terminal"):
+        run(n_draws=100_000, progress=broken)
+
+
+def test_probabilities_on_the_edge_are_moved_inwards(fitted):
+    _, _, mixture, start = fitted
+    indicators = {name: dict(values) for name, values in start.indicators.items()}
+    indicators["won"]["probability"] = np.array([0.0, 1.0])
+    indicators["region"]["probability"] = np.array([[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]])
+
+    moved = _inside(mixture, Values(np.array([1.0, 0.0]), indicators), 1e-3)
+
+    assert np.all(moved.share > 0)
+    np.testing.assert_allclose(moved.indicators["won"]["probability"], [1e-3, 1.0 - 1e-3])
+    region = moved.indicators["region"]["probability"]
+    assert np.all(region > 0)
+    np.testing.assert_allclose(region.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(moved.indicators["spend"]["log_sd"], start.indicators["spend"]["log_sd"])
+
+
+def test_one_generator_per_start(fitted):
+    _, statistics, mixture, start = fitted
+
+    with pytest.raises(UsageError, match="one generator for each: expected 2"):
+        nuts(statistics, mixture, [start] * 2, n_draws=1, n_tune=1, rngs=[])
+    with pytest.raises(UsageError, match="Give n_draws as a whole number"):
+        rngs = [np.random.default_rng(1)]
+        nuts(statistics, mixture, [start], n_draws=0, n_tune=1, rngs=rngs)
+
+
+def test_something_must_be_free():
+    table = family_table("bernoulli", np.random.default_rng(1))
+    mixture = specify(table.schema, 1)
+    held = {"distribution": "Fixed", "value": 0.5}
+    entry = table.schema.indicators["x"].model_dump() | {"priors": {"probability": held}}
+    schema = table.schema.model_copy(
+        update={"indicators": {"x": type(table.schema.indicators["x"])(**entry)}}
+    )
+
+    assert mixture.n_parameters == 1
+    with pytest.raises(UsageError, match="Leave at least one parameter free"):
+        compile_nuts(reduce(replace(table, schema=schema)), specify(schema, 1))

@@ -1,0 +1,119 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from results.worlds import World
+from scipy.special import logsumexp
+
+from softseg.errors import DataError
+from softseg.families.namespace import NUMPY
+from softseg.likelihood import kernel
+from softseg.likelihood.statistics import reduce
+from softseg.results.membership import membership
+from softseg.results.scoring import log_predictive_density, score, score_table
+from softseg.results.storage import load, save
+
+EXACT = ("mean", "lower", "upper", "p_top", "entropy")
+
+
+def test_scoring_the_training_rows_gives_the_fitted_memberships(mixed: World):
+    found = score(mixed.tree, mixed.frame)
+    for name in EXACT:
+        np.testing.assert_allclose(found[name], mixed.tree["membership"][name], atol=1e-10)
+    np.testing.assert_array_equal(found["top"], mixed.tree["membership"]["top"])
+    assert json.loads(found.attrs["unseen"]) == {}
+    assert list(found["segment_name"].values) == ["Größte", "Mittlere", "Übrige"]
+
+
+def test_one_row_equals_the_batch(mixed: World):
+    batch = score(mixed.tree, mixed.frame)
+    for i in range(0, 80, 9):
+        alone = score(mixed.tree, mixed.frame.iloc[i : i + 1])
+        for name in EXACT:
+            np.testing.assert_allclose(alone[name][0], batch[name][i], rtol=0, atol=1e-12)
+
+
+def test_the_draws_of_the_fit_are_used_again(mixed: World):
+    tree = mixed.tree.copy(deep=True)
+    few = membership(mixed.statistics, mixed.values, n_used=20)
+    tree["membership"].attrs["n_draws"] = 20
+    found = score(tree, mixed.frame.iloc[:5])
+    np.testing.assert_allclose(found["mean"], few["mean"][:5], atol=1e-12)
+    assert found.attrs["n_draws"] == 20
+
+
+def test_a_saved_posterior_scores_the_same(mixed: World, tmp_path):
+    save(mixed.tree, tmp_path / "posterior.nc")
+    found = score(load(tmp_path / "posterior.nc"), mixed.frame)
+    np.testing.assert_array_equal(found["mean"], score(mixed.tree, mixed.frame)["mean"])
+
+
+def test_the_same_rows_get_the_same_tail_probability(mixed: World):
+    first, second = (score(mixed.tree, mixed.frame.iloc[:6]) for _ in range(2))
+    np.testing.assert_array_equal(first["tail_probability"], second["tail_probability"])
+    assert bool(((first["tail_probability"] >= 0) & (first["tail_probability"] <= 1)).all())
+
+
+def test_a_row_from_elsewhere_fits_none(mixed: World):
+    odd = mixed.frame.iloc[:1].assign(amount=1e6)
+    assert score(mixed.tree, odd)["verdict"].item() == "fits none"
+
+
+def test_an_unseen_level_is_an_error_or_a_gap_with_a_count(mixed: World):
+    new = mixed.frame.iloc[:4].copy()
+    new["industry"] = new["industry"].astype(object)
+    new.loc[new.index[:2], "industry"] = "zzz"
+    with pytest.raises(DataError, match="industry"):
+        score(mixed.tree, new)
+    found = score(mixed.tree, new, unseen="missing")
+    assert json.loads(found.attrs["unseen"]) == {"industry": 2}
+    gaps = new.copy()
+    gaps.loc[gaps.index[:2], "industry"] = None
+    np.testing.assert_allclose(found["mean"], score(mixed.tree, gaps)["mean"], rtol=0, atol=1e-12)
+
+
+def test_no_rows_give_an_empty_result_of_the_same_types(mixed: World):
+    none, some = score(mixed.tree, mixed.frame.iloc[:0]), score(mixed.tree, mixed.frame.iloc[:2])
+    assert none.sizes["customer"] == 0
+    assert none.sizes["segment"] == 3
+    for name in some.data_vars:
+        assert none[name].dtype == some[name].dtype, name
+
+
+def test_a_tree_without_memberships_can_score(mixed: World):
+    tree = mixed.tree.copy(deep=True)
+    del tree["membership"]
+    found = score_table(tree, mixed.table)
+    np.testing.assert_allclose(found["mean"], mixed.tree["membership"]["mean"], atol=1e-10)
+
+
+def test_predictive_density_is_the_mean_over_draws(mixed: World):
+    found = log_predictive_density(mixed.tree, mixed.statistics)
+    by_draw = []
+    for i in range(60):
+        values = mixed.values.at(i)
+        weights = mixed.statistics.layout.weights(values.indicators, NUMPY)
+        by_draw.append(kernel.memberships(mixed.statistics, weights, values.share)[1])
+    expected = logsumexp(by_draw, axis=0) - np.log(60)
+    np.testing.assert_allclose(found, expected[mixed.statistics.pattern_of_row], rtol=1e-10)
+
+
+def test_a_blank_row_has_the_predictive_density_one(mixed: World):
+    from dataclasses import replace
+
+    blank = {name: np.full(80, np.nan) for name in mixed.table.columns}
+    found = log_predictive_density(mixed.tree, reduce(replace(mixed.table, columns=blank)))
+    np.testing.assert_allclose(found, 0.0, atol=1e-12)
+
+
+def test_scoring_imports_neither_pymc_nor_arviz_nor_matplotlib():
+    program = (
+        "import sys, softseg.results.scoring, softseg.results.storage, softseg.results.exports;"
+        "print([m for m in ('pymc', 'arviz', 'matplotlib', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
