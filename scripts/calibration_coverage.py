@@ -138,5 +138,3 @@ def _covered(statistics: Statistics, draws: Values, truth: Values) -> dict[str, 
     inside = (result["lower"].values <= true) & (true <= result["upper"].values)
     counts["membership"] = [int(inside.sum()), int(inside.size)]
     return counts
-
-

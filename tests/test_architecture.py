@@ -69,14 +69,18 @@ def test_imports_point_down(path: Path):
         if not name.startswith("softseg."):
             continue
         other = name.split(".")[1]
-        if other == room or not (SOURCE / other).exists() and not (SOURCE / f"{other}.py").exists():
+        if other == room or (
+            not (SOURCE / other).exists() and not (SOURCE / f"{other}.py").exists()
+        ):
             continue
         assert floor_of(other) < floor_of(room), f"{path.name} imports {name}, which lies above"
 
 
 def test_no_cycle_within_a_room():
     graph: dict[str, set[str]] = {}
-    names = {".".join(("softseg", *p.relative_to(SOURCE).with_suffix("").parts)): p for p in modules()}
+    names = {
+        ".".join(("softseg", *p.relative_to(SOURCE).with_suffix("").parts)): p for p in modules()
+    }
     names = {name.removesuffix(".__init__"): path for name, path in names.items()}
     for name, path in names.items():
         graph[name] = {other for other in imports(path, top_only=True) if other in names} - {name}
@@ -107,7 +111,9 @@ def test_nothing_unsafe(path: Path):
             assert not shell
 
 
-@pytest.mark.parametrize("start", ["import softseg", "import softseg.cli; softseg.cli.main(['--help'])"])
+@pytest.mark.parametrize(
+    "start", ["import softseg", "import softseg.cli; softseg.cli.main(['--help'])"]
+)
 def test_heavy_parts_are_imported_late(start: str):
     code = (
         f"import sys\ntry:\n    exec({start!r})\nexcept SystemExit:\n    pass\n"
@@ -122,7 +128,9 @@ def test_heavy_parts_are_imported_late(start: str):
 @pytest.mark.parametrize("room", ["results", "tables", "families"])
 def test_results_are_read_without_pymc(room: str):
     names = ",".join(
-        f"softseg.{room}.{p.stem}" for p in sorted((SOURCE / room).glob("*.py")) if p.stem != "__init__"
+        f"softseg.{room}.{p.stem}"
+        for p in sorted((SOURCE / room).glob("*.py"))
+        if p.stem != "__init__"
     )
     code = f"import sys\nimport {names}\nprint('pymc' in sys.modules or 'pytensor' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -130,7 +138,11 @@ def test_results_are_read_without_pymc(room: str):
 
 
 def test_files_stay_readable():
-    long = {str(p.relative_to(ROOT)): n for p in modules() if (n := len(p.read_text().splitlines())) > 420}
+    long = {
+        str(p.relative_to(ROOT)): n
+        for p in modules()
+        if (n := len(p.read_text().splitlines())) > 420
+    }
     assert long == {}
 
 

@@ -88,12 +88,16 @@ def test_fixed_probabilities_run_over_the_levels():
 
 
 def test_an_unknown_distribution_names_the_known_ones():
-    with pytest.raises(SchemaError, match=r"Choose a prior distribution out of .*'Normal'.*'Cauchy'"):
+    with pytest.raises(
+        SchemaError, match=r"Choose a prior distribution out of .*'Normal'.*'Cauchy'"
+    ):
         Prior("Cauchy", alpha=0.0, beta=1.0)
 
 
 def test_wrong_parameters_name_the_right_ones():
-    with pytest.raises(SchemaError, match=r"exactly the parameters \['mu', 'sigma'\], got \['sd'\]"):
+    with pytest.raises(
+        SchemaError, match=r"exactly the parameters \['mu', 'sigma'\], got \['sd'\]"
+    ):
         Prior("Normal", sd=1.0)
 
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from softseg.inference.choose import Choice
-    from softseg.inference.diagnose import Diagnosis
     from softseg.inference.draws import Progress
-    from softseg.inference.predictive import FitVerdict
 
 
 class SegmentMixture(ClusterMixin, BaseEstimator):
@@ -72,7 +70,8 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
     --------
     >>> from softseg import SegmentMixture
     >>> from softseg.tables.synthetic import example_frame, example_schema
-    >>> model = SegmentMixture(example_schema(), n_segments=4).fit(example_frame())  # doctest: +SKIP
+    >>> model = SegmentMixture(example_schema(), n_segments=4)
+    >>> model.fit(example_frame())  # doctest: +SKIP
     >>> model.membership()["mean"].sel(segment=1)  # doctest: +SKIP
     """
 

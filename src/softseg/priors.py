@@ -244,8 +244,7 @@ def for_segments(
     keys = () if name in (FIXED, "Mixed") else DISTRIBUTIONS[name].parameters
     wide = shape if name == "Dirichlet" else ()
     parameters = {
-        key: np.stack([_spread(p.parameters.get(key, np.nan), wide) for p in given])
-        for key in keys
+        key: np.stack([_spread(p.parameters.get(key, np.nan), wide) for p in given]) for key in keys
     }
     return SegmentPrior(name, parameters, fixed, given)
 

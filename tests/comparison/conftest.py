@@ -1,4 +1,5 @@
 import pytest
+
 from builders import ALL_FAMILIES
 from results.worlds import World, world
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import xarray as xr
-from results.worlds import World, world
 
+from results.worlds import World, world
 from softseg.comparison import hard
 from softseg.comparison.compare import Comparison, compare
 from softseg.results.storage import load, save

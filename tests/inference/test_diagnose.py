@@ -268,7 +268,9 @@ def test_nothing_that_moves_leaves_nothing_to_mix():
     size = (N_CHAINS, N_DRAWS)
     values = Values(np.ones((*size, 1)), {"orders": {"rate": np.ones((*size, 1))}})
     diagnosis = run(
-        values=values, log_likelihood=np.zeros(size), chain_memberships=np.ones((4, 40, 1)),
+        values=values,
+        log_likelihood=np.zeros(size),
+        chain_memberships=np.ones((4, 40, 1)),
         mean_sizes=np.array([40.0]),
     )
     assert not any(diagnosis.check(name).applies for name in ("rhat", "ess_bulk", "ess_tail"))

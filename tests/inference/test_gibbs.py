@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from builders import mixed_table, schema_of
 from scipy.special import gammaln, logsumexp
 
+from builders import mixed_table, schema_of
 from softseg.inference.gibbs import gibbs
 from softseg.inference.modes import find_modes
 from softseg.likelihood.statistics import reduce
@@ -55,7 +55,11 @@ def test_same_seed_same_draws_whatever_the_cores_and_chains(monkeypatch):
 def test_shuffled_rows_give_identical_draws():
     rng = np.random.default_rng(2)
     frame = pd.DataFrame(
-        {"x": rng.normal(size=60).round(3), "n": rng.poisson(3.0, 60), "c": rng.choice(list("ab"), 60)}
+        {
+            "x": rng.normal(size=60).round(3),
+            "n": rng.poisson(3.0, 60),
+            "c": rng.choice(list("ab"), 60),
+        }
     )
     schema = schema_of({"x": "gaussian", "n": "negative_binomial", "c": "bernoulli"})
     shuffled = frame.sample(frac=1.0, random_state=3)
@@ -95,7 +99,7 @@ def test_log_likelihood_belongs_to_its_draw():
 
 
 # ten rows of three answers, Dirichlet(1) on shares and answers (posterior by enumeration)
-ROWS = "111 112 111 222 221 222 121 212 111 222".split()
+ROWS = ["111", "112", "111", "222", "221", "222", "121", "212", "111", "222"]
 
 
 def exact_occupied(e0: float, k: int) -> tuple[np.ndarray, float, np.ndarray]:

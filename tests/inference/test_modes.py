@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from builders import mixed_table, schema_of
 
+from builders import mixed_table, schema_of
 from softseg.inference.em import climb
 from softseg.inference.modes import find_modes
 from softseg.inference.starts import random_start

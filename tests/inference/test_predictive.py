@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from builders import EXPOSURES, frame_of, schema_of, truth
 from scipy import stats
 
+from builders import EXPOSURES, frame_of, schema_of, truth
 from softseg.families.namespace import NUMPY
 from softseg.inference.dependence import dependence, pairs_of, ranked
 from softseg.inference.discrepancy import RELEVANT
@@ -192,8 +192,8 @@ def test_large_tables_take_a_first_look_with_fewer_draws(monkeypatch):
 
 def test_a_right_model_is_seldom_accused():
     pairs, singles, bad = [], [], 0
-    for seed in range(12):
-        verdict, _ = judge(*case(250, 100 + seed, FEW)[:4], n_replicates=60)
+    for seed in range(10):
+        verdict, _ = judge(*case(200, 100 + seed, FEW)[:4], n_replicates=60)
         bad += verdict.status != "good"
         pairs += [check.p for check in verdict.pairs if check.segment == 0]
         singles += [check.p for check in verdict.indicators]
@@ -226,7 +226,7 @@ def test_planted_dependence_names_the_pair_and_the_segment():
 
 
 def test_one_segment_leaves_everything_dependent():
-    _, table, _, values, _ = case(400, 5, FEW)
+    table = case(400, 5, FEW)[1]
     statistics, mixture = reduce(table), specify(table.schema, 1)
     best = find_modes(statistics, mixture, rng=np.random.default_rng(0), n_starts=1).best
     verdict, _ = judge(statistics, table, mixture, stacked(best.values))
@@ -264,7 +264,7 @@ def test_one_outlier_shows_in_the_largest_value():
     named = [(check.indicator, check.statistic) for check in verdict.indicators if check.found]
     assert named == [("amount", "largest")]
     assert tail[3] < 0.01
-    assert "largest values of amount" in verdict.advice()[0]
+    assert any("largest values of amount" in line for line in verdict.advice())
 
 
 def test_many_misfits_are_said():

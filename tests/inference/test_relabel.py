@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from builders import ALL_FAMILIES, mixed_table, truth
 
+from builders import ALL_FAMILIES, mixed_table, truth
 from softseg.inference.gibbs import stack
 from softseg.inference.relabel import align
 from softseg.likelihood.statistics import reduce

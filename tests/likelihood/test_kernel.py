@@ -4,9 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
-from builders import ALL_FAMILIES, mixed_table, truth
 from scipy.special import logsumexp
 
+from builders import ALL_FAMILIES, mixed_table, truth
 from softseg.families import family
 from softseg.families.namespace import NUMPY
 from softseg.likelihood import kernel
@@ -176,9 +176,7 @@ def test_a_column_equal_in_all_segments_changes_no_membership(case):
         )
         for name, p in VALUES.indicators.items()
     }
-    with_column, _ = memberships(
-        statistics, statistics.layout.weights(same, NUMPY), VALUES.share
-    )
+    with_column, _ = memberships(statistics, statistics.layout.weights(same, NUMPY), VALUES.share)
     joint = log_joint(table, type(VALUES)(VALUES.share, same))
     amount_free = table.columns["amount"].copy()
     amount_free[:] = np.nan

@@ -4,12 +4,12 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from oracles.small_tables import family_table
 from pytensor.gradient import DisconnectedInputError
 from pytensor.graph.traversal import ancestors
 from pytensor.link.numba.dispatch.basic import numba_funcify_and_cache_key
 from scipy.special import logsumexp, softmax
 
+from oracles.small_tables import family_table
 from softseg.families import families
 from softseg.families.namespace import NUMPY
 from softseg.inference.starts import random_start

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from builders import ALL_FAMILIES, EXPOSURES, mixed_table, schema_of, truth
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import ALL_FAMILIES, EXPOSURES, mixed_table, schema_of, truth
 from softseg.families.namespace import NUMPY
 from softseg.likelihood.kernel import expected_statistics, memberships
 from softseg.likelihood.statistics import reduce

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from oracles.small_tables import family_table, table_of
 
+from oracles.small_tables import family_table, table_of
 from softseg.families import families
 from softseg.families.namespace import NUMPY
 from softseg.likelihood.kernel import expected_statistics
@@ -206,9 +206,7 @@ def test_labels_carry_no_meaning():
     function = model.compile_logp(mode=PYTHON)
     point = unconstrained(model, mixture)
 
-    found = [
-        function(point(values.permuted(np.array(order)))) for order in ([0, 1, 2], [2, 0, 1])
-    ]
+    found = [function(point(values.permuted(np.array(order)))) for order in ([0, 1, 2], [2, 0, 1])]
 
     assert found[0] == pytest.approx(found[1], rel=1e-12)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from builders import ALL_FAMILIES, mixed_table, schema_of, frame_of, truth
+
+from builders import mixed_table
 from softseg.errors import SchemaError
 from softseg.models.mixture import specify
-from softseg.tables.prepare import prepare
-from softseg.tables.schema import IndicatorSchema, PriorSchema
+from softseg.tables.schema import PriorSchema
 
 
 @pytest.fixture(scope="module")

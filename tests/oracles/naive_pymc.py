@@ -27,8 +27,9 @@ def naive_mixture(
     `cells` holds the values by indicator, NaN where missing; `priors` the numbers of the prior of
     each parameter.
     """
-    with pm.Model() as model:
-        share = pm.Dirichlet("share", a=np.full(n_segments, alpha))
+    coords = {"segment": range(1, n_segments + 1)}
+    with pm.Model(coords=coords, check_bounds=False) as model:
+        share = pm.Dirichlet("share", a=np.full(n_segments, alpha), dims="segment")
         joint = pt.log(share)[None, :]
         for name, family in families.items():
             x = cells[name]
@@ -42,38 +43,39 @@ def naive_mixture(
 
 
 def _gaussian(name, x, exposure, priors, k):
-    mean = pm.Normal(f"{name}__mean", **priors["mean"], shape=k)
-    variance = pm.InverseGamma(f"{name}__variance", **priors["sd"], shape=k)
-    sd = pm.Deterministic(f"{name}__sd", pt.sqrt(variance))
+    mean = pm.Normal(f"{name}__mean", **priors["mean"], dims="segment")
+    variance = pm.InverseGamma(f"{name}__variance", **priors["sd"], dims="segment")
+    sd = pm.Deterministic(f"{name}__sd", pt.sqrt(variance), dims="segment")
     return pm.logp(pm.Normal.dist(mean[None, :], sd[None, :]), x)
 
 
 def _lognormal(name, x, exposure, priors, k):
-    mean = pm.Normal(f"{name}__log_mean", **priors["log_mean"], shape=k)
-    variance = pm.InverseGamma(f"{name}__variance", **priors["log_sd"], shape=k)
-    sd = pm.Deterministic(f"{name}__log_sd", pt.sqrt(variance))
+    mean = pm.Normal(f"{name}__log_mean", **priors["log_mean"], dims="segment")
+    variance = pm.InverseGamma(f"{name}__variance", **priors["log_sd"], dims="segment")
+    sd = pm.Deterministic(f"{name}__log_sd", pt.sqrt(variance), dims="segment")
     return pm.logp(pm.LogNormal.dist(mean[None, :], sd[None, :]), x)
 
 
 def _gamma(name, x, exposure, priors, k):
-    mean = pm.InverseGamma(f"{name}__mean", **priors["mean"], shape=k)
-    shape = pm.LogNormal(f"{name}__shape", **priors["shape"], shape=k)
+    mean = pm.InverseGamma(f"{name}__mean", **priors["mean"], dims="segment")
+    shape = pm.LogNormal(f"{name}__shape", **priors["shape"], dims="segment")
     return pm.logp(pm.Gamma.dist(alpha=shape[None, :], beta=(shape / mean)[None, :]), x)
 
 
 def _bernoulli(name, x, exposure, priors, k):
-    p = pm.Beta(f"{name}__probability", **priors["probability"], shape=k)
+    p = pm.Beta(f"{name}__probability", **priors["probability"], dims="segment")
     return pm.logp(pm.Bernoulli.dist(p[None, :]), x.astype(int))
 
 
 def _categorical(name, x, exposure, priors, k):
     alpha = np.tile(np.asarray(priors["probability"]["alpha"]), (k, 1))
-    p = pm.Dirichlet(f"{name}__probability", a=alpha)
+    pm.modelcontext(None).add_coord("level", range(alpha.shape[1]))
+    p = pm.Dirichlet(f"{name}__probability", a=alpha, dims=("segment", "level"))
     return pm.logp(pm.Categorical.dist(p[None, :, :]), x.astype(int))
 
 
 def _poisson(name, x, exposure, priors, k):
-    rate = pm.Gamma(f"{name}__rate", **priors["rate"], shape=k)
+    rate = pm.Gamma(f"{name}__rate", **priors["rate"], dims="segment")
     return pm.logp(pm.Poisson.dist(rate[None, :] * exposure), x)
 
 

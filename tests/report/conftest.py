@@ -51,6 +51,9 @@ CHECKS = (("rhat", 0.01, 1.004, 1.01), ("ess_bulk", 1, 1480.0, 400.0),
 WORST = {"rhat": "orders__rate[2]", "ess_bulk": "orders__rate[2]", "ess_tail": "share[1]",
          "labels": "chain[1,3]", "sizes": "segment[3]"}  # fmt: skip
 
+RELATED = [{"indicator": "service_cost", "share_missing": 0.083, "column": "contribution",
+            "superiority": 0.38, "p_value": 0.0002}]  # fmt: skip
+
 
 def build_tree(
     names: tuple[str, ...] = NAMES,
@@ -72,6 +75,7 @@ def build_tree(
         "membership": _membership(rng, shares),
         "sizes": _sizes(rng, shares, names),
         "profile": _profile(shares, copies),
+        "data": _data(copies),
     }
     tree = xr.DataTree.from_dict({f"/{k}": v for k, v in groups.items()})
     tree.attrs = _attributes(failed, language, labels or {}, n_segments, copies)
@@ -79,8 +83,9 @@ def build_tree(
 
 
 def _indicators(copies: int) -> dict[str, Any]:
-    return {(k if c == 0 else f"{k}_{c + 1}"): v
-            for c in range(copies) for k, v in INDICATORS.items()}
+    return {
+        (k if c == 0 else f"{k}_{c + 1}"): v for c in range(copies) for k, v in INDICATORS.items()
+    }
 
 
 def _truth(values: Any, n_segments: int) -> np.ndarray:
@@ -91,8 +96,7 @@ def _truth(values: Any, n_segments: int) -> np.ndarray:
 def _posterior(rng: Any, names: tuple[str, ...], shares: np.ndarray, copies: int) -> xr.Dataset:
     shape = (N_CHAINS, N_DRAWS)
     found: dict[str, Any] = {
-        "share": (("chain", "draw", "segment"),
-                  rng.dirichlet(shares * N_CUSTOMERS, size=shape))
+        "share": (("chain", "draw", "segment"), rng.dirichlet(shares * N_CUSTOMERS, size=shape))
     }
     coords: dict[str, Any] = {"segment": np.arange(1, len(shares) + 1)}
     coords["segment_name"] = ("segment", np.array(names, dtype=str))
@@ -104,8 +108,7 @@ def _posterior(rng: Any, names: tuple[str, ...], shares: np.ndarray, copies: int
         if family == "categorical":
             draws = draws / draws.sum(-1, keepdims=True)
             coords[f"{key}_level"] = list(values)
-            found[f"{key}__probability"] = (
-                ("chain", "draw", "segment", f"{key}_level"), draws)
+            found[f"{key}__probability"] = (("chain", "draw", "segment", f"{key}_level"), draws)
         else:
             found[f"{key}__{measure}"] = (("chain", "draw", "segment"), draws[..., 0])
     return xr.Dataset(found, coords=coords)
@@ -164,16 +167,22 @@ def _sizes(rng: Any, shares: np.ndarray, names: tuple[str, ...]) -> xr.Dataset:
     top = np.array([0.01, 0.05, 0.1, 0.15, 0.2, 0.5, 1.0])
     at = curve[np.maximum((top * N_CUSTOMERS).astype(int) - 1, 0)]
     found["concentration"] = (("value", "top"), np.array([at, at**0.9]))
-    coords = {"segment": np.arange(1, n_segments + 1), "value": ["contribution", "revenue"],
-              "top": top, "segment_name": ("segment", np.array(names, dtype=str))}
+    coords = {
+        "segment": np.arange(1, n_segments + 1),
+        "value": ["contribution", "revenue"],
+        "top": top,
+        "segment_name": ("segment", np.array(names, dtype=str)),
+    }
     return xr.Dataset(found, coords=coords)
 
 
 def _profile(shares: np.ndarray, copies: int) -> xr.Dataset:
-    text: dict[str, list[str]] = {k: [] for k in
-                                  ("indicator", "measure", "level", "unit", "lift_kind")}
-    numbers: dict[str, list[Any]] = {k: [] for k in ("mean", "lower", "upper", "lift_mean",
-                                                     "lift_lower", "lift_upper", "base")}
+    text: dict[str, list[str]] = {
+        k: [] for k in ("indicator", "measure", "level", "unit", "lift_kind")
+    }
+    numbers: dict[str, list[Any]] = {
+        k: [] for k in ("mean", "lower", "upper", "lift_mean", "lift_lower", "lift_upper", "base")
+    }
     for key, (_, unit, _, measure, lift, values, _) in _indicators(copies).items():
         levels = list(values) if isinstance(values, dict) else [""]
         for level, mean in zip(levels, _truth(values, len(shares)), strict=True):
@@ -190,19 +199,34 @@ def _profile(shares: np.ndarray, copies: int) -> xr.Dataset:
     powers = np.array([v[6] for v in _indicators(copies).values()])
     for part, factor in (("mean", 1.0), ("lower", 0.93), ("upper", 1.06)):
         found[f"power_{part}"] = ("indicator", powers * factor)
-    return xr.Dataset(found, coords={"indicator": list(_indicators(copies)),
-                                     "segment": np.arange(1, len(shares) + 1)})
+    return xr.Dataset(
+        found,
+        coords={"indicator": list(_indicators(copies)), "segment": np.arange(1, len(shares) + 1)},
+    )
+
+
+def _data(copies: int) -> xr.Dataset:
+    names = list(_indicators(copies))
+    gaps = {"service_cost": 100.0, "payment_days": 25.0}
+    missing = [gaps.get(name, 0.0) for name in names]
+    return xr.Dataset(
+        {"missing": ("indicator", missing)},
+        coords={"indicator": names},
+        attrs={"n_customers": float(N_CUSTOMERS), "n_rows": N_CUSTOMERS},
+    )
 
 
 def _add(text: Any, numbers: Any, row: tuple[str, ...], mean: Any, half: Any, base: float) -> None:
-    for key, value in zip(("indicator", "measure", "level", "unit", "lift_kind"), row,
-                          strict=True):
+    for key, value in zip(("indicator", "measure", "level", "unit", "lift_kind"), row, strict=True):
         text[key].append(value)
     values = {"mean": mean, "lower": mean - half, "upper": mean + half}
     for part, value in values.items():
         numbers[part].append(value)
-        lift = {"ratio": value / base, "difference": (value - base) / (0.3 * abs(base)),
-                "none": np.full_like(value, np.nan)}[row[4]]
+        lift = {
+            "ratio": value / base,
+            "difference": (value - base) / (0.3 * abs(base)),
+            "none": np.full_like(value, np.nan),
+        }[row[4]]
         numbers[f"lift_{part}"].append(lift)
     numbers["base"].append(base)
 
@@ -211,15 +235,26 @@ def _attributes(
     failed: tuple[str, ...], language: str, labels: dict[str, str], n_segments: int, copies: int
 ) -> dict[str, Any]:
     checks = [
-        {"name": name, "applies": bool(applies), "passed": (name not in failed) if applies
-         else None, "value": value, "bound": bound, "worst": WORST.get(name, ""), "details": {"starts": 10.0} if name == "modes" else {}}
+        {
+            "name": name,
+            "applies": bool(applies),
+            "passed": (name not in failed) if applies else None,
+            "value": value,
+            "bound": bound,
+            "worst": WORST.get(name, ""),
+            "details": {"starts": 10.0} if name == "modes" else {},
+        }
         for name, applies, value, bound in CHECKS
     ]
     schema = {
         "version": 1,
         "indicators": {
-            k: {"family": v[0], "unit": v[1] or None, "label": labels.get(k, v[2]),
-                "frozen": {"priors": {v[3]: {"distribution": "Normal", "mu": 1.25, "sigma": 8}}}}
+            k: {
+                "family": v[0],
+                "unit": v[1] or None,
+                "label": labels.get(k, v[2]),
+                "frozen": {"priors": {v[3]: {"distribution": "Normal", "mu": 1.25, "sigma": 8}}},
+            }
             for k, v in _indicators(copies).items()
         },
         "value": {
@@ -244,13 +279,8 @@ def _attributes(
         "seed": "20260101",
         "method": "gibbs",
         "method_reason": json.dumps({"key": "method.conjugate", "values": {}}),
-        "data_quality": json.dumps({
-            "n_rows": N_CUSTOMERS, "n_customers": N_CUSTOMERS,
-            "gaps": {"service_cost": 0.083, "payment_days": 0.021},
-            "related": [{"indicator": "service_cost", "value": "contribution",
-                         "median_gap": 1210.0, "median_other": 4380.0}],
-            "dropped": {"country": "constant"},
-        }),
+        "missing_related": json.dumps(RELATED),
+        "dropped_columns": json.dumps({"country": "constant"}),
         "data_hash": "a" * 64,
         "diagnosis": json.dumps({"method": "gibbs", "checks": checks}),
         "fit_verdict": json.dumps(verdict),

@@ -64,6 +64,20 @@ def test_amounts_have_a_true_minus_sign_and_may_lack_a_currency() -> None:
     assert amounts.amount(1210.0, "", "de") == "1.210"
 
 
+def test_a_number_beside_a_cell_is_as_fine_and_keeps_two_digits() -> None:
+    assert amounts.beside(26.71, band(82.0, 76.0, 87.0), "en") == "27"
+    assert amounts.beside(5.912, band(4.3, 4.0, 4.5), "de") == "5,9"
+    assert amounts.beside(1331.0, band(3900.0, 3500.0, 4200.0), "en") == "1,300"
+    assert amounts.beside(0.0, band(1.0, 0.9, 1.1), "en") == "0"
+
+
+def test_a_unit_stays_with_its_number() -> None:
+    assert amounts.with_unit("5", "h", "en") == "5\N{NO-BREAK SPACE}h"
+    assert amounts.with_unit("5", "%", "en") == "5%"
+    assert amounts.with_unit("5", "%", "de") == "5\N{NO-BREAK SPACE}%"
+    assert amounts.with_unit("5", "", "de") == "5"
+
+
 def test_lists_are_joined_in_words() -> None:
     assert amounts.listing(["a"], "and") == "a"
     assert amounts.listing(["a", "b", "c"], "und") == "a, b und c"

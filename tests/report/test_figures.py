@@ -61,14 +61,15 @@ def overlapping(figure: Any) -> list[tuple[str, str]]:
 def outside(figure: Any) -> list[str]:
     """Return texts that leave the figure."""
     page = figure.bbox
-    return [text for text, box in boxes(figure)
-            if box.x0 < -1 or box.y0 < -1 or box.x1 > page.x1 + 1 or box.y1 > page.y1 + 1]
+    return [
+        text
+        for text, box in boxes(figure)
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > page.x1 + 1 or box.y1 > page.y1 + 1
+    ]
 
 
 @pytest.mark.parametrize("draw", [profiles, sizes, certainty, concentration, ranks])
-def test_no_text_overlaps_or_leaves_the_figure(
-    tree: xr.DataTree, draw: Callable[..., Any]
-) -> None:
+def test_no_text_overlaps_or_leaves_the_figure(tree: xr.DataTree, draw: Callable[..., Any]) -> None:
     figure = draw(tree, "de")  # German words are the longer ones
     assert overlapping(figure) == []
     assert outside(figure) == []
@@ -216,8 +217,10 @@ def test_the_layout_equals_scipys() -> None:
     order, centre, span = layout(linkage)
     expected = hierarchy.dendrogram(linkage, no_plot=True)
     assert order.tolist() == expected["leaves"]
-    tops = {(round(d[1], 9), round((i[1] + i[2]) / 2 / 10 - 0.5, 9)) for i, d in
-            zip(expected["icoord"], expected["dcoord"], strict=True)}
+    tops = {
+        (round(d[1], 9), round((i[1] + i[2]) / 2 / 10 - 0.5, 9))
+        for i, d in zip(expected["icoord"], expected["dcoord"], strict=True)
+    }
     ours = {(round(h, 9), round(c, 9)) for h, c in zip(linkage[:, 2], centre[40:], strict=True)}
     assert ours == tops
     assert span[-1].tolist() == [0.0, 39.0]

@@ -1,6 +1,8 @@
+import json
 from collections.abc import Callable
 
 import pandas as pd
+import pytest
 import xarray as xr
 
 from softseg.report import tables
@@ -9,7 +11,7 @@ from softseg.report.facts import Facts
 
 def test_a_card_has_sizes_values_and_phrases(tree: xr.DataTree) -> None:
     card = tables.cards(Facts(tree, "en"))[0]
-    assert (card.number, card.name, card.small) == (1, "Premium partners", False)
+    assert (card.number, card.name, card.small) == ("1", "Premium partners", False)
     assert (card.customers, card.customers_interval, card.share) == ("180", "166–194", "15%")
     assert card.values[0] == ("Contribution", "71%", "69–73%")
     assert len(card.phrases) == 3
@@ -41,8 +43,14 @@ def test_gate_rows_hold_every_check(make_tree: Callable[..., xr.DataTree]) -> No
 
 
 def test_choice_rows_print_known_columns_only() -> None:
-    table = pd.DataFrame({"n_segments": [1, 2], "bic": [64_638.2, float("nan")],
-                          "gate_status": ["good", "failed"], "other": [1, 2]})
+    table = pd.DataFrame(
+        {
+            "n_segments": [1, 2],
+            "bic": [64_638.2, float("nan")],
+            "gate_status": ["good", "failed"],
+            "other": [1, 2],
+        }
+    )
     head, rows = tables.choice_rows(table, "de")
     assert head == ["Segmente", "BIC", "Berechnung"]
     assert rows == [["1", "64.638", "gut"], ["2", "–", "nicht bestanden"]]
@@ -51,23 +59,45 @@ def test_choice_rows_print_known_columns_only() -> None:
 def test_priors_are_listed_with_overrides(make_tree: Callable[..., xr.DataTree]) -> None:
     facts = Facts(make_tree())
     entry = facts.schema["indicators"]["orders"]
-    entry["priors"] = {"rate": [{"distribution": "Gamma", "alpha": [1.0, 1.0]}, {"distribution":
-                                                                                 "Fixed"}]}
+    entry["priors"] = {
+        "rate": [{"distribution": "Gamma", "alpha": [1.0, 1.0]}, {"distribution": "Fixed"}]
+    }
     row = next(r for r in tables.prior_rows(facts) if r[0] == "Orders")
     assert row[3] == "Gamma(alpha = 1 × 2); Fixed()"
 
 
 def test_gaps_are_sorted_and_their_relation_to_value_is_said(tree: xr.DataTree) -> None:
     facts = Facts(tree, "en")
-    assert [label for label, _ in tables.gap_rows(facts)] == ["Service cost", "Payment days"]
-    (sentence,) = tables.gap_sentences(facts)
-    assert sentence.startswith("Take care with Service cost")
-    assert "€1,210" in sentence
+    assert tables.gap_rows(facts) == [("Service cost", "8.3%"), ("Payment days", "2.1%")]
+    first, last = tables.gap_sentences(facts)
+    assert (
+        "Service cost: in 62% of comparisons a customer without it has less Contribution" in first
+    )
+    assert "50%" in last
 
 
-def test_gaps_without_a_relation_say_that(make_tree: Callable[..., xr.DataTree]) -> None:
+@pytest.mark.parametrize(
+    ("related", "said"),
+    [
+        ([], "No indicator has gaps for 5%"),
+        ([{"superiority": 0.9, "p_value": 0.2}], "nothing speaks against"),
+        ([{"superiority": 0.52, "p_value": 0.0001}], "nothing speaks against"),
+        ([{"superiority": 0.6, "p_value": 0.001}], "60% of comparisons a customer without it has"
+                                                   " more Complaints"),
+    ],
+)  # fmt: skip
+def test_gaps_that_say_little_are_not_alarming(
+    make_tree: Callable[..., xr.DataTree], related: list[dict[str, float]], said: str
+) -> None:
     tree = make_tree()
-    tree.attrs["data_quality"] = '{"gaps": {"orders": 0.1}, "related": []}'
-    assert "about as much value" in tables.gap_sentences(Facts(tree, "en"))[0]
-    del tree.attrs["data_quality"]
-    assert tables.gap_sentences(Facts(tree, "en")) == []
+    named = [{"indicator": "orders", "column": "complaints", **entry} for entry in related]
+    tree.attrs["missing_related"] = json.dumps(named)
+    assert said in tables.gap_sentences(Facts(tree, "en"))[0]
+
+
+def test_a_table_without_gaps_says_nothing_of_them(make_tree: Callable[..., xr.DataTree]) -> None:
+    tree = make_tree()
+    tree["data"] = xr.DataTree(tree["data"].to_dataset() * 0.0)
+    tree["data"].attrs["n_customers"] = 1200.0
+    assert tables.gap_rows(Facts(tree)) == []
+    assert tables.gap_sentences(Facts(tree)) == []

@@ -59,13 +59,17 @@ def test_phrases_name_the_strongest_indicators_once_each(tree: xr.DataTree) -> N
         assert len({phrase.label.split(":")[0] for phrase in found}) == 3
     first = phrases(facts, 2)[0]
     assert (first.direction, first.label) == ("high", "Engineering hours")
-    assert first.text == "160\N{NO-BREAK SPACE}h (all customers: 20.8)"
+    assert first.text == "160\N{NO-BREAK SPACE}h (all customers: 21)"
 
 
 def test_a_segment_like_the_base_has_no_phrases(make_tree: Callable[..., xr.DataTree]) -> None:
     tree = make_tree()
     profile = tree["profile"].to_dataset()
-    wide = {"lower": profile["mean"] * 0.0, "upper": profile["mean"] * 0.0 + 1e9,
-            "lift_lower": profile["mean"] * 0.0 - 9.0, "lift_upper": profile["mean"] * 0.0 + 9.0}
+    wide = {
+        "lower": profile["mean"] * 0.0,
+        "upper": profile["mean"] * 0.0 + 1e9,
+        "lift_lower": profile["mean"] * 0.0 - 9.0,
+        "lift_upper": profile["mean"] * 0.0 + 9.0,
+    }
     tree["profile"] = xr.DataTree(profile.assign(wide))
     assert phrases(Facts(tree), 0) == []

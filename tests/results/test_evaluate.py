@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from results.worlds import World, world
 from scipy import stats
 
+from results.worlds import World, world
 from softseg.families.namespace import NUMPY
 from softseg.likelihood import kernel
 from softseg.likelihood.statistics import reduce
@@ -121,9 +121,7 @@ def test_one_indicator_alone_is_a_table_with_that_indicator(mixed: World, indica
     from dataclasses import replace
 
     direct = reduce(replace(mixed.table, schema=schema))
-    first = np.array([
-        np.flatnonzero(mixed.statistics.pattern_of_row == p)[0] for p in patterns
-    ])
+    first = np.array([np.flatnonzero(mixed.statistics.pattern_of_row == p)[0] for p in patterns])
     observed = ~np.isnan(mixed.table.columns[indicator])[first]
     np.testing.assert_array_equal(present, observed)
     values = Values(mixed.values.share, {indicator: mixed.values.indicators[indicator]})

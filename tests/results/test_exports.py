@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results.worlds import World
 
+from results.worlds import World
 from softseg.errors import UsageError
 from softseg.results.exports import (
     harmless,
@@ -45,7 +45,7 @@ def test_without_ids_rows_are_named_by_their_number(mixed: World):
 
 def test_memberships_as_csv_on_request(mixed: World, tmp_path):
     path = tmp_path / "memberships.csv"
-    write_memberships(path, mixed.tree["membership"].to_dataset(), ("=1+1",) + ids(79))
+    write_memberships(path, mixed.tree["membership"].to_dataset(), ("=1+1", *ids(79)))
     back = pd.read_csv(path, encoding="utf-8-sig")
     assert back["customer"][0] == "'=1+1"
     np.testing.assert_allclose(back["p_top"], mixed.tree["membership"]["p_top"], rtol=1e-12)

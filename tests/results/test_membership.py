@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from results.worlds import World, world
 
+from results.worlds import World, world
 from softseg.errors import UsageError
 from softseg.likelihood.statistics import reduce
 from softseg.results.evaluate import Summary
@@ -155,5 +155,3 @@ def test_no_customers_give_an_empty_result_of_the_same_types(mixed: World):
 def test_a_wrong_number_of_tail_probabilities_is_refused(mixed: World):
     with pytest.raises(UsageError, match="Give one tail probability per customer: expected 80"):
         membership(mixed.statistics, mixed.values, tail_probability=np.ones(3))
-
-

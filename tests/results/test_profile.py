@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import xarray as xr
-from results.worlds import World, world
 from scipy import stats
 
+from results.worlds import World, world
 from softseg.models.mixture import Values
 from softseg.results.profile import powers, profile
 

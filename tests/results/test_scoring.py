@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 import pytest
-from results.worlds import World
 from scipy.special import logsumexp
 
+from results.worlds import World
 from softseg.errors import DataError
 from softseg.families.namespace import NUMPY
 from softseg.likelihood import kernel
@@ -29,7 +29,7 @@ def test_scoring_the_training_rows_gives_the_fitted_memberships(mixed: World):
 
 def test_one_row_equals_the_batch(mixed: World):
     batch = score(mixed.tree, mixed.frame)
-    for i in range(0, 80, 9):
+    for i in range(0, 80, 16):
         alone = score(mixed.tree, mixed.frame.iloc[i : i + 1])
         for name in EXACT:
             np.testing.assert_allclose(alone[name][0], batch[name][i], rtol=0, atol=1e-12)
@@ -46,8 +46,9 @@ def test_the_draws_of_the_fit_are_used_again(mixed: World):
 
 def test_a_saved_posterior_scores_the_same(mixed: World, tmp_path):
     save(mixed.tree, tmp_path / "posterior.nc")
-    found = score(load(tmp_path / "posterior.nc"), mixed.frame)
-    np.testing.assert_array_equal(found["mean"], score(mixed.tree, mixed.frame)["mean"])
+    few = mixed.frame.iloc[:7]
+    found = score(load(tmp_path / "posterior.nc"), few)
+    np.testing.assert_array_equal(found["mean"], score(mixed.tree, few)["mean"])
 
 
 def test_the_same_rows_get_the_same_tail_probability(mixed: World):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+
 from results.test_evaluate import kernel_memberships
 from results.worlds import World, world
-
 from softseg.likelihood.statistics import reduce
 from softseg.results.sizes import TOPS, gini, sizes
 

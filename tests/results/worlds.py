@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from builders import ALL_FAMILIES, frame_of, schema_of, truth
 
+from builders import frame_of, schema_of, truth
 from softseg.families import family
 from softseg.likelihood.statistics import Statistics, reduce
 from softseg.models.mixture import Values

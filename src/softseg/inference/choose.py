@@ -152,9 +152,7 @@ def choose(
 
 def recommend(candidates: Sequence[Candidate]) -> Choice:
     """Return the smallest number beyond which nothing that matters for a decision changes."""
-    shifts = tuple(
-        picture_shift(a, b) for a, b in pairwise(candidates)
-    )
+    shifts = tuple(picture_shift(a, b) for a, b in pairwise(candidates))
     passed = [c for c in candidates if c.passed]
     refused = [c.n_segments for c in candidates if not c.passed]
     if not passed:

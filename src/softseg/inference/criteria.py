@@ -41,9 +41,7 @@ def bic(log_likelihood: float, n_parameters: int, n_customers: float) -> float:
     return -2.0 * log_likelihood + n_parameters * float(np.log(n_customers))
 
 
-def icl(
-    log_likelihood: float, n_parameters: int, membership: Array, count: Array
-) -> float:
+def icl(log_likelihood: float, n_parameters: int, membership: Array, count: Array) -> float:
     """Return BIC + 2 · entropy, smaller is better (Biernacki, Celeux and Govaert 2000).
 
     Shapes as in `entropy`.

@@ -130,9 +130,7 @@ def dependence(
     return phi2, n
 
 
-def _scores(
-    one: Ranked, codes: NDArray[np.intp], segment: Segments, n_segments: int
-) -> Array:
+def _scores(one: Ranked, codes: NDArray[np.intp], segment: Segments, n_segments: int) -> Array:
     """Return scores with mean 0 and variance 1 inside each segment, 0 where missing."""
     m = one.n_codes + 1
     table = np.bincount(segment * m + codes, minlength=n_segments * m).reshape(n_segments, m)

@@ -168,9 +168,7 @@ class FitVerdict:
     def _strongest(self, check: PairCheck) -> float:
         return max(c.strength for c in [check, *self._inside(check)])
 
-    def _where(
-        self, check: PairCheck, language: str, segment_names: Sequence[str] | None
-    ) -> str:
+    def _where(self, check: PairCheck, language: str, segment_names: Sequence[str] | None) -> str:
         segments = [inside.segment for inside in self._inside(check)]
         if not segments:
             return say("fit.inside.all", language)

@@ -6,9 +6,9 @@ of each indicator that are not fitted by construction, and the dependence of eac
 indicators inside the segments, which the model says is none.
 
 Many things are looked at, so a finding has to pass two hurdles. Sure: the largest standardised
-deviation among all of its kind reaches that far in at most 2.5 % of the replicates (Westfall and
-Young 1993), so that a right model gets a bad verdict in at most 5 % of tables. Large enough to
-matter: `MATTERS` and `discrepancy.RELEVANT`.
+deviation among all of its kind reaches that far in at most 2 % of the replicates (Westfall and
+Young 1993), so that a right model gets a bad verdict in at most about 5 % of tables. Large enough
+to matter: `MATTERS` and `discrepancy.RELEVANT`.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ MOST_CUSTOMERS: Final = 5000
 """Indicators and pairs are checked on so many customers at the most, drawn at random."""
 MATTERS: Final = 0.1
 """Least dependence inside a segment, as a correlation, that counts."""
-SURE: Final = 0.025
+SURE: Final = 0.02
 """Largest adjusted p of a finding, for indicators and for pairs."""
 UNUSUAL: Final = 0.01
 """A customer with a smaller tail probability fits none of the segments."""

@@ -106,8 +106,8 @@ def sample(
         modes, ends = explore(statistics, mixture, modes, rng_explore, cores, progress)
     starts = _starts(modes, ends, n_chains)
     thin = 1
+    rngs = rng_chains.spawn(n_chains)
     if chosen == "gibbs":
-        rngs = rng_chains.spawn(n_chains)
         drawn, ends = gibbs(
             statistics, mixture, starts, n_draws=n_draws, n_tune=n_tune, rngs=rngs, cores=cores,
             progress=progress,
@@ -124,13 +124,11 @@ def sample(
         from softseg.inference.nuts import nuts
 
         drawn = nuts(
-            mixture, statistics, starts, n_draws=n_draws, n_tune=max(n_tune, NUTS_TUNE),
-            rng=rng_chains, cores=cores, progress=progress,
+            statistics, mixture, starts, n_draws=n_draws, n_tune=max(n_tune, NUTS_TUNE),
+            rngs=rngs, cores=cores, progress=progress,
         )  # fmt: skip
         aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
-    return Sampled(
-        statistics, mixture, modes, aligned, draws, chosen, reason, diagnosis, thin
-    )
+    return Sampled(statistics, mixture, modes, aligned, draws, chosen, reason, diagnosis, thin)
 
 
 def choose_method(
@@ -176,8 +174,15 @@ def explore(
     rngs = rng.spawn(EXPLORERS)
     starts = [random_start(statistics, mixture, generator) for generator in rngs]
     _, ends = gibbs(
-        statistics, mixture, starts, n_draws=1, n_tune=EXPLORING_SWEEPS, rngs=rngs, cores=cores,
-        progress=progress, stage="explore",
+        statistics,
+        mixture,
+        starts,
+        n_draws=1,
+        n_tune=EXPLORING_SWEEPS,
+        rngs=rngs,
+        cores=cores,
+        progress=progress,
+        stage="explore",
     )
     found = [polish(statistics, mixture, end, "schema") for end in ends]
     merged = _merged(modes, found)

@@ -74,7 +74,7 @@ def tail_probability(
     alike = all(np.ptp(exposure) == 0 for exposure in cells.exposures.values())
     compare = _common if alike else _own
     tail = compare(statistics, cells, mixture, draws, rng)
-    return tail[statistics.pattern_of_row]
+    return np.clip(tail, 0.0, 1.0)[statistics.pattern_of_row]
 
 
 def _observed(statistics: Statistics, draws: list[Values]) -> Iterator[Array]:

@@ -10,8 +10,8 @@ from softseg.wording import LANGUAGES, money, number
 
 NOTHING = "–"
 MAX_DECIMALS = 4
-DECIMAL_MARK = dict(zip(LANGUAGES, (".", ","), strict=True))
-GROUP_MARK = dict(zip(LANGUAGES, (",", "."), strict=True))
+DECIMAL_MARK: dict[str, str] = dict(zip(LANGUAGES, (".", ","), strict=True))
+GROUP_MARK: dict[str, str] = dict(zip(LANGUAGES, (",", "."), strict=True))
 
 
 def decimals_for(band: Band) -> int:
@@ -34,9 +34,7 @@ def fixed(x: float, decimals: int, language: str) -> str:
         return NOTHING if math.isnan(x) else ("∞" if x > 0 else "−∞")
     rounded = round(float(x), decimals)
     text = f"{abs(rounded):,.{max(decimals, 0)}f}"
-    text = "".join(
-        {",": GROUP_MARK[language], ".": DECIMAL_MARK[language]}.get(c, c) for c in text
-    )
+    text = "".join({",": GROUP_MARK[language], ".": DECIMAL_MARK[language]}.get(c, c) for c in text)
     return f"−{text}" if rounded < 0 else text
 
 
@@ -64,6 +62,14 @@ def cell(band: Band, language: str) -> tuple[str, str]:
     return mean, interval(float(band.lower), float(band.upper), decimals, language)
 
 
+def beside(x: float, band: Band, language: str) -> str:
+    """Return a number to be read beside a cell: as fine as that one, two digits at least."""
+    if not math.isfinite(x) or x == 0:
+        return fixed(x, 0, language)
+    decimals = max(decimals_for(band), 1 - math.floor(math.log10(abs(x))))
+    return fixed(x, min(decimals, MAX_DECIMALS), language)
+
+
 def plain_number(x: float, language: str, digits: int = 3) -> str:
     """Return a number with three significant digits."""
     if not math.isfinite(x) or x == 0:
@@ -76,15 +82,16 @@ def amount(x: float, currency: str, language: str) -> str:
     return money(float(x), currency or None, language).replace("-", "−")
 
 
-def with_unit(text: str, unit: str) -> str:
-    """Return a number with its unit, kept on one line."""
+def with_unit(text: str, unit: str, language: str) -> str:
+    """Return a number with its unit, kept on one line; English sets no space before %."""
+    if unit == "%" and language != "de":
+        return f"{text}%"
     return f"{text}\N{NO-BREAK SPACE}{unit}" if unit else text
 
 
 def percent(share: float, decimals: int, language: str) -> str:
     """Return a share in per cent; German sets a space before the sign."""
-    joint = "\N{NO-BREAK SPACE}%" if language == "de" else "%"
-    return fixed(100.0 * share, decimals, language) + joint
+    return with_unit(fixed(100.0 * share, decimals, language), "%", language)
 
 
 def share_interval(band: Band, language: str) -> tuple[str, str]:

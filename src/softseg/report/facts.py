@@ -70,11 +70,11 @@ class Line:
         if self.lift_kind == "none":
             return np.zeros_like(self.values.mean)
         if self.is_share:
-            low, high = (_angle(x) - _angle(self.base) for x in (self.values.lower,
-                                                                 self.values.upper))
+            low, high = (
+                _angle(x) - _angle(self.base) for x in (self.values.lower, self.values.upper)
+            )
         elif self.lift_kind == "ratio":
-            low, high = (np.log(np.maximum(x, 1e-12)) for x in (self.lift.lower,
-                                                                self.lift.upper))
+            low, high = (np.log(np.maximum(x, 1e-12)) for x in (self.lift.lower, self.lift.upper))
         else:
             low, high = self.lift.lower, self.lift.upper
         return np.where(low > 0, low, np.where(high < 0, high, 0.0))
@@ -158,7 +158,7 @@ class Facts:
     def label(self, indicator: str) -> str:
         """Return how an indicator is called in front of people."""
         entry = self.indicators.get(indicator) or {}
-        return clean(entry.get("label") or indicator)
+        return clean(entry.get("label") or indicator.replace("_", " "))
 
     # --- segments ---------------------------------------------------------------------------
 
@@ -179,6 +179,10 @@ class Facts:
             self.say("report.segment_number", number=k + 1) if unnamed else given
             for k, (given, unnamed) in enumerate(self._given_names)
         )
+
+    def is_named(self, segment: int) -> bool:
+        """Return whether the user gave this segment, counted from 0, a name."""
+        return not self._given_names[segment][1]
 
     @cached_property
     def numbered_names(self) -> tuple[str, ...]:
@@ -224,7 +228,7 @@ class Facts:
 
     def value_label(self, column: str) -> str:
         """Return how a value column is called in front of people."""
-        return clean(self._value_entry(column).get("label") or column)
+        return clean(self._value_entry(column).get("label") or column.replace("_", " "))
 
     def value_unit(self, column: str) -> str:
         """Return the currency of a value column, empty if unknown."""
@@ -233,6 +237,11 @@ class Facts:
     def value_period(self, column: str) -> str:
         """Return the period that a value column covers, empty if unknown."""
         return clean(self._value_entry(column).get("period") or "").replace("–", "")
+
+    def column_label(self, column: str) -> str:
+        """Return how a column is called, be it an indicator or a value column."""
+        known = column in (self.schema.get("value") or {})
+        return self.value_label(column) if known else self.label(column)
 
     def _value_entry(self, column: str) -> Mapping[str, Any]:
         return (self.schema.get("value") or {}).get(column) or {}
@@ -252,8 +261,10 @@ class Facts:
             return {}
         table = sizes["concentration"].transpose("value", ...)
         top = table[table.dims[1]].values.astype(float)
-        return {str(column): (top, row.astype(float))
-                for column, row in zip(table["value"].values, table.values, strict=True)}
+        return {
+            str(column): (top, row.astype(float))
+            for column, row in zip(table["value"].values, table.values, strict=True)
+        }
 
     @cached_property
     def small(self) -> NDArray[np.bool_]:
@@ -266,6 +277,16 @@ class Facts:
     def membership(self) -> Any:
         """Memberships of the customers as a Dataset."""
         return self.tree[names.MEMBERSHIP].dataset
+
+    @cached_property
+    def gaps(self) -> dict[str, float]:
+        """Share of customers without a value, by indicator, those with gaps only."""
+        data = self.group("data")
+        if data is None:
+            return {}
+        share = data["missing"].values.astype(float) / float(data.attrs["n_customers"])
+        indicators = map(str, data[names.INDICATOR].values)
+        return {name: x for name, x in zip(indicators, share, strict=True) if x > 0}
 
     @cached_property
     def verdict_counts(self) -> NDArray[np.int64]:
@@ -353,5 +374,6 @@ def _along_lines(profile: Any, name: str) -> Any:
 def band(dataset: Any, name: str) -> Band:
     """Return the variables ``<name>_mean``, ``_lower`` and ``_upper`` of a Dataset."""
     prefix = f"{name}_" if name else ""
-    return Band(*(dataset[f"{prefix}{part}"].values.astype(float)
-                  for part in ("mean", "lower", "upper")))
+    return Band(
+        *(dataset[f"{prefix}{part}"].values.astype(float) for part in ("mean", "lower", "upper"))
+    )

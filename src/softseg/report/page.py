@@ -40,8 +40,8 @@ def write_report(
         Result of `choose`, or its table as a frame.
     comparison
         Hard clusterings at the same number of segments: method (``kmeans``, ``ward``) to a mapping
-        with ``ari`` and ``vi``, each with ``mean, lower, upper``, and ``torn``, the number of
-        customers that the hard labels tear apart.
+        with ``ari`` and ``vi`` (bits), each with ``mean, lower, upper``, and the numbers of
+        customers ``torn``, ``forced`` and ``customers``; see `Comparison.summary`.
     dendrogram
         Linkage matrix and top segments of a sample of customers, as `figures.dendrogram` takes.
     figures
@@ -131,8 +131,10 @@ def _fit(facts: Facts) -> dict[str, Any]:
     if verdict is None:
         return {}
     names = list(facts.segment_names)
-    return {"fit_text": verdict.text(facts.language),
-            "advice": verdict.advice(facts.language, names, facts.labels())}
+    return {
+        "fit_text": verdict.text(facts.language),
+        "advice": verdict.advice(facts.language, names, facts.labels()),
+    }
 
 
 def _choice(facts: Facts, choice: Any) -> dict[str, Any]:
@@ -145,8 +147,12 @@ def _choice(facts: Facts, choice: Any) -> dict[str, Any]:
     text = choice.text(facts.language) if hasattr(choice, "text") else []
     head, rows = tables.choice_rows(table, facts.language)
     figure = draw(table, facts.language, recommended)
-    return {"choice_text": text, "choice_head": head, "choice_rows": rows,
-            "choice_figure": _svg(facts, figure, "choice")}
+    return {
+        "choice_text": text,
+        "choice_head": head,
+        "choice_rows": rows,
+        "choice_figure": _svg(facts, figure, "choice"),
+    }
 
 
 def _comparison(facts: Facts, comparison: Any) -> list[dict[str, str]]:
@@ -158,8 +164,9 @@ def _comparison(facts: Facts, comparison: Any) -> list[dict[str, str]]:
                 parts = [found[name][part] for part in ("mean", "lower", "upper")]
                 mean, inside = cell(Band(*parts), facts.language)
                 row[name], row[f"{name}_interval"] = mean, inside
-        if "torn" in found:
-            row["torn"] = customers(float(found["torn"]), facts.language)
+        for name in ("torn", "forced", "customers"):
+            if name in found:
+                row[name] = customers(float(found[name]), facts.language)
         rows.append(row)
     return rows
 
@@ -175,14 +182,18 @@ def _dendrogram(facts: Facts, dendrogram: Any) -> str:
 
 
 def _data(facts: Facts) -> dict[str, Any]:
-    quality = facts.attribute("data_quality") or {}
-    dropped = quality.get("dropped") or {}
+    dropped = facts.attribute("dropped_columns") or {}
     n = customers(facts.total_customers, facts.language)
     return {
-        "subtitle": facts.say("report.subtitle", customers=n, segments=facts.n_segments,
-                              indicators=len(facts.indicators)),
-        "data_line": facts.say("report.data.customers", customers=n,
-                               indicators=len(facts.indicators)),
+        "subtitle": facts.say(
+            "report.subtitle",
+            customers=n,
+            segments=facts.n_segments,
+            indicators=len(facts.indicators),
+        ),
+        "data_line": facts.say(
+            "report.data.customers", customers=n, indicators=len(facts.indicators)
+        ),
         "gaps": tables.gap_rows(facts),
         "gap_sentences": tables.gap_sentences(facts),
         "dropped": [(facts.label(k), clean(v)) for k, v in dropped.items()],
@@ -202,8 +213,9 @@ def _appendix(facts: Facts) -> dict[str, Any]:
         "method": clean(facts.tree.attrs.get("method", "–")),
         "reason": _reason(facts),
         "data_hash": clean(facts.tree.attrs.get("data_hash", "–")),
-        "draws_line": facts.say("report.draws_line", chains=chains,
-                                draws=customers(draws, facts.language)),
+        "draws_line": facts.say(
+            "report.draws_line", chains=chains, draws=customers(draws, facts.language)
+        ),
     }
 
 
@@ -219,7 +231,7 @@ def _svg(facts: Facts, figure: Any, key: str) -> Any:
     from markupsafe import Markup
 
     # Matplotlib escapes the texts of a figure itself, and `to_svg` has parsed the result.
-    return Markup(style.to_svg(figure, key, facts.say(f"report.alt.{key}")))
+    return Markup(style.to_svg(figure, key, facts.say(f"report.alt.{key}")))  # noqa: S704
 
 
 @cache

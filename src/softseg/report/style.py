@@ -11,7 +11,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from softseg.report.amounts import fixed
@@ -19,8 +19,6 @@ from softseg.report.amounts import fixed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-P = ParamSpec("P")
 
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
@@ -82,17 +80,21 @@ SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 
 
-def styled(draw: "Callable[P, Figure]") -> "Callable[P, Figure]":
+def styled[**P, R](draw: Callable[P, R]) -> Callable[P, R]:
     """Let a figure be built under the package's settings, leaving the user's own untouched."""
 
     @functools.wraps(draw)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> "Figure":
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
         import matplotlib
 
-        with matplotlib.rc_context({**SETTINGS, "font.family": _fonts()}):
+        with matplotlib.rc_context(_settings()):
             return draw(*args, **kwargs)
 
     return inside
+
+
+def _settings() -> Any:
+    return {**SETTINGS, "font.family": _fonts()}
 
 
 @functools.cache
@@ -123,8 +125,10 @@ def wrapped(text: str, width: int, lines: int = 2) -> str:
     """Return text broken after about `width` characters, cut with an ellipsis after `lines`."""
     parts = textwrap.wrap(text, width) or [text]
     if len(parts) > lines:
-        parts = [*parts[: lines - 1], textwrap.shorten(parts[lines - 1], width - 1,
-                                                       placeholder="") + "…"]
+        parts = [
+            *parts[: lines - 1],
+            textwrap.shorten(parts[lines - 1], width - 1, placeholder="") + "…",
+        ]
     return "\n".join(parts)
 
 
@@ -180,7 +184,7 @@ def to_svg(figure: "Figure", key: str, title: str) -> str:
     import matplotlib
 
     stream = BytesIO()
-    with matplotlib.rc_context({**SETTINGS, "font.family": _fonts()}), warnings.catch_warnings():
+    with matplotlib.rc_context(_settings()), warnings.catch_warnings():
         # A glyph missing here is there in the browser's fonts: the text goes out as text.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
@@ -188,9 +192,11 @@ def to_svg(figure: "Figure", key: str, title: str) -> str:
 
 
 def _embedded(svg: bytes, key: str, title: str) -> str:
+    from defusedxml.ElementTree import fromstring
+
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
-    root = ElementTree.fromstring(svg)
+    root = fromstring(svg)
     for child in list(root):
         if child.tag == f"{{{SVG}}}metadata":
             root.remove(child)
@@ -208,8 +214,11 @@ def _embedded(svg: bytes, key: str, title: str) -> str:
 
 def _rename_ids(root: ElementTree.Element, key: str) -> None:
     text = [(e, a) for e in root.iter() for a in e.attrib]
-    used = {e.attrib[a].split("#", 1)[1].split(")")[0] for e, a in text if "#" in e.attrib[a]
-            and (a.endswith("href") or "url(#" in e.attrib[a])}
+    used = {
+        e.attrib[a].split("#", 1)[1].split(")")[0]
+        for e, a in text
+        if "#" in e.attrib[a] and (a.endswith("href") or "url(#" in e.attrib[a])
+    }
     for element, attribute in text:
         value = element.attrib[attribute]
         if attribute == "id":

@@ -22,6 +22,9 @@ from softseg.report.text import Phrase, held_by_top, phrases
 
 STRONG, VERY_STRONG = 0.3, 0.8
 """Strength of a departure from the base (about sd) from which a cell is tinted, and deeper."""
+RELATED_P, RELATED_FROM = 0.01, 0.06
+"""Gaps are said to go along with a column when customers with a gap differ this surely, and when
+the chance that one of them has the larger value is this far from one half."""
 TOPS = (0.05, 0.15, 0.5)
 """Shares of the most valuable customers for which their part of the value is said."""
 
@@ -30,7 +33,7 @@ TOPS = (0.05, 0.15, 0.5)
 class Card:
     """One segment at a glance."""
 
-    number: int
+    number: str
     name: str
     colour: str
     customers: str
@@ -76,7 +79,7 @@ def cards(facts: Facts) -> list[Card]:
         low, high = (customers(x[k], facts.language) for x in (count.lower, count.upper))
         found.append(
             Card(
-                number=k + 1,
+                number=str(k + 1) if facts.is_named(k) else "",
                 name=facts.segment_names[k],
                 colour=style.colour(k),
                 customers=customers(count.mean[k], facts.language),
@@ -136,13 +139,24 @@ def value_rows(facts: Facts) -> list[dict[str, Any]]:
         rows = []
         for k in range(facts.n_segments):
             mean, low, high = (
-                amount(x[k], unit, facts.language)
-                for x in (total.mean, total.lower, total.upper)
+                amount(x[k], unit, facts.language) for x in (total.mean, total.lower, total.upper)
             )
-            rows.append((facts.numbered_names[k], mean, f"{low} … {high}",
-                         *share_interval(share[k], facts.language)))
-        found.append({"label": facts.value_label(column), "period": facts.value_period(column),
-                      "rows": rows, "sentence": held_by_top(facts, column, TOPS)})
+            rows.append(
+                (
+                    facts.numbered_names[k],
+                    mean,
+                    f"{low} … {high}",
+                    *share_interval(share[k], facts.language),
+                )
+            )
+        found.append(
+            {
+                "label": facts.value_label(column),
+                "period": facts.value_period(column),
+                "rows": rows,
+                "sentence": held_by_top(facts, column, TOPS),
+            }
+        )
     return found
 
 
@@ -154,8 +168,13 @@ def certainty_rows(facts: Facts) -> list[tuple[str, list[str], str]]:
     rows = []
     for k, name in enumerate(names):
         clear = counts[0, k] / max(counts[:, k].sum(), 1)
-        rows.append((name, [customers(x, facts.language) for x in counts[:, k]],
-                     percent(float(clear), 0, facts.language)))
+        rows.append(
+            (
+                name,
+                [customers(x, facts.language) for x in counts[:, k]],
+                percent(float(clear), 0, facts.language),
+            )
+        )
     return rows
 
 
@@ -214,8 +233,14 @@ def prior_rows(facts: Facts) -> list[tuple[str, str, str, str]]:
         frozen = (entry.get("frozen") or {}).get("priors") or {}
         for parameter, prior in {**frozen, **(entry.get("priors") or {})}.items():
             several = prior if isinstance(prior, list) else [prior]
-            rows.append((facts.label(name), clean(entry.get("family", "")), clean(parameter),
-                         "; ".join(_prior(p) for p in several)))
+            rows.append(
+                (
+                    facts.label(name),
+                    clean(entry.get("family", "")),
+                    clean(parameter),
+                    "; ".join(_prior(p) for p in several),
+                )
+            )
     return rows
 
 
@@ -233,23 +258,29 @@ def _short(value: Any) -> str:
 
 
 def gap_rows(facts: Facts) -> list[tuple[str, str]]:
-    """Return indicators with gaps and their share of missing cells, the largest first."""
-    gaps = (facts.attribute("data_quality") or {}).get("gaps") or {}
-    order = sorted(gaps.items(), key=lambda entry: -entry[1])
+    """Return indicators with gaps and their share of customers, the largest first."""
+    order = sorted(facts.gaps.items(), key=lambda entry: -entry[1])
     return [(facts.label(name), percent(share, 1, facts.language)) for name, share in order]
 
 
 def gap_sentences(facts: Facts) -> list[str]:
-    """Return the sensitivity lines: gaps that go along with value."""
-    quality = facts.attribute("data_quality") or {}
+    """Return the sensitivity lines: gaps that go along with value, or that none do."""
+    if not facts.gaps:
+        return []
     found = []
-    for entry in quality.get("related") or []:
-        unit = facts.value_unit(entry["value"])
-        gap, other = (amount(entry[key], unit, facts.language)
-                      for key in ("median_gap", "median_other"))
-        found.append(facts.say("report.data.related", indicator=facts.label(entry["indicator"]),
-                               value=facts.value_label(entry["value"]), gap=gap, other=other))
-    if quality.get("gaps") and not found:
-        key = "report.data.unrelated" if facts.value_names else "report.data.no_value"
-        found.append(facts.say(key))
-    return found
+    looked_at = facts.attribute("missing_related") or []
+    for entry in looked_at:
+        more = float(entry["superiority"])
+        if entry["p_value"] >= RELATED_P or abs(more - 0.5) < RELATED_FROM:
+            continue
+        found.append(
+            facts.say(
+                "report.data.more" if more > 0.5 else "report.data.less",
+                indicator=facts.label(entry["indicator"]),
+                column=facts.column_label(entry["column"]),
+                share=percent(max(more, 1.0 - more), 0, facts.language),
+            )
+        )
+    if found:
+        return [*found, facts.say("report.data.related")]
+    return [facts.say("report.data.unrelated" if looked_at else "report.data.few_gaps")]

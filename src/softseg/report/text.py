@@ -7,11 +7,11 @@ import numpy as np
 
 from softseg.inference.verdicts import SIGNS, quantity
 from softseg.report.amounts import (
+    beside,
     cell,
     customers,
     listing,
     percent,
-    plain_number,
     scaled,
     share_interval,
     with_unit,
@@ -46,8 +46,13 @@ def findings(tree: Any, language: str = "en") -> list[str]:
     facts = Facts(tree, language)
     if not facts.passed:
         return _refusal(facts)
-    lines = [_size_line(facts), _value_line(facts), _certainty_line(facts), _power_line(facts),
-             _trust_line(facts)]
+    lines = [
+        _size_line(facts),
+        _value_line(facts),
+        _certainty_line(facts),
+        _power_line(facts),
+        _trust_line(facts),
+    ]
     return [line for line in lines if line]
 
 
@@ -60,8 +65,15 @@ def _refusal(facts: Facts) -> list[str]:
         title = facts.say(f"gate.{check.name}.title")
         value, bound = check.shown(facts.language)
         where = quantity(check.worst, facts.language, facts.labels())
-        lines.append(facts.say("report.finding.failed_check", title=title, value=value,
-                               bound=f"{SIGNS[check.name]} {bound}", where=where))
+        lines.append(
+            facts.say(
+                "report.finding.failed_check",
+                title=title,
+                value=value,
+                bound=f"{SIGNS[check.name]} {bound}",
+                where=where,
+            )
+        )
     return [*lines[:4], facts.say("report.withheld")]
 
 
@@ -72,8 +84,14 @@ def _size_line(facts: Facts) -> str:
     size = facts.size("share")
     largest = int(np.argmax(size.mean))
     share, inside = share_interval(size[largest], facts.language)
-    return facts.say("report.finding.sizes", number=facts.n_segments, customers=n,
-                     largest=facts.segment_names[largest], share=share, interval=inside)
+    return facts.say(
+        "report.finding.sizes",
+        number=facts.n_segments,
+        customers=n,
+        largest=facts.segment_names[largest],
+        share=share,
+        interval=inside,
+    )
 
 
 def _value_line(facts: Facts) -> str:
@@ -88,8 +106,14 @@ def _value_line(facts: Facts) -> str:
     best = int(np.argmax(value.mean))
     share, inside = share_interval(value[best], facts.language)
     of_customers, _ = share_interval(size[best], facts.language)
-    line = facts.say("report.finding.value", name=facts.segment_names[best], share=share,
-                     interval=inside, customers=of_customers, value=facts.value_label(column))
+    line = facts.say(
+        "report.finding.value",
+        name=facts.segment_names[best],
+        share=share,
+        interval=inside,
+        customers=of_customers,
+        value=facts.value_label(column),
+    )
     return f"{line} {held_by_top(facts, column, (0.15,))}".strip()
 
 
@@ -102,9 +126,13 @@ def held_by_top(facts: Facts, column: str, tops: tuple[float, ...]) -> str:
     for top in tops:
         at = np.flatnonzero(np.isclose(known, top))
         if at.size and np.isfinite(held[at[0]]):
-            parts.append(facts.say("report.concentration.part",
-                                   top=percent(top, 0, facts.language),
-                                   held=percent(float(held[at[0]]), 0, facts.language)))
+            parts.append(
+                facts.say(
+                    "report.concentration.part",
+                    top=percent(top, 0, facts.language),
+                    held=percent(float(held[at[0]]), 0, facts.language),
+                )
+            )
     if not parts:
         return ""
     listed = listing(parts, facts.say("report.and"))
@@ -116,10 +144,13 @@ def _certainty_line(facts: Facts) -> str:
         return ""
     clear, ambiguous, none = (int(n) for n in facts.verdict_counts.sum(axis=1))
     share = rough_percent(clear / max(clear + ambiguous + none, 1), facts.language, 0)
-    return facts.say("report.finding.certainty", share=share,
-                     clear=customers(clear, facts.language),
-                     ambiguous=customers(ambiguous, facts.language),
-                     none=customers(none, facts.language))
+    return facts.say(
+        "report.finding.certainty",
+        share=share,
+        clear=customers(clear, facts.language),
+        ambiguous=customers(ambiguous, facts.language),
+        none=customers(none, facts.language),
+    )
 
 
 def _power_line(facts: Facts) -> str:
@@ -171,10 +202,10 @@ def _phrase(facts: Facts, line: Line, segment: int, strength: float) -> Phrase:
     elif line.measure in ("share_positive", "median_positive"):
         label = f"{label}, {facts.measure_label(line)}"
     value, _ = cell(shown.values[segment], facts.language)
-    base = plain_number(shown.base, facts.language)
+    base = beside(shown.base, shown.values[segment], facts.language)
     text = facts.say(
         "report.phrase",
-        value=with_unit(value, shown.unit),
-        base=with_unit(base, "%") if shown.unit == "%" else base,
+        value=with_unit(value, shown.unit, facts.language),
+        base=with_unit(base, "%", facts.language) if shown.unit == "%" else base,
     )
     return Phrase("high" if strength > 0 else "low", label, text)

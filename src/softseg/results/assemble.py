@@ -10,10 +10,8 @@ import xarray as xr
 
 from softseg.inference.fit import Fit
 from softseg.inference.sample import rivals
-from softseg.names import INDICATOR, MEMBERSHIP, PROFILE, SIZES
-from softseg.results.membership import membership
-from softseg.results.profile import profile
-from softseg.results.sizes import sizes
+from softseg.names import INDICATOR
+from softseg.results.describe import describe
 from softseg.results.tree import add_group, posterior_tree
 from softseg.tables.dependence import missing_related
 from softseg.tables.table import Table
@@ -32,29 +30,13 @@ def assemble(fit: Fit) -> xr.DataTree:
         and the hash of the data stand in the root attributes.
     """
     draws, table, schema = fit.draws, fit.table, fit.table.schema
-    names = schema.segment_names
     tree = posterior_tree(
         draws.values,
         schema,
         sample_stats={"log_likelihood": draws.log_likelihood, **draws.sample_stats},
         attributes=_attributes(fit),
     )
-    values = draws.values.flattened()
-    add_group(
-        tree,
-        MEMBERSHIP,
-        membership(
-            fit.statistics,
-            values,
-            tail_probability=fit.tail_probability,
-            rows=table.rows,
-            segment_names=names,
-        ),
-    )
-    add_group(tree, SIZES, sizes(table, fit.statistics, values, segment_names=names))
-    add_group(
-        tree, PROFILE, profile(fit.statistics, values, schema, segment_names=names)
-    )
+    describe(tree, table, fit.statistics, tail_probability=fit.tail_probability)
     add_group(tree, "modes", _modes(fit))
     add_group(tree, "data", _data(table))
     return tree

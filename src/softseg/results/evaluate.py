@@ -28,8 +28,8 @@ of 0.7 percentage points of probability, far below what a membership is read at.
 CELLS_SMALL: Final = 10_000_000
 """Up to this many patterns × draws every draw is used, above it `DRAWS_LARGE` of them."""
 
-BLOCK_CELLS: Final = 4_000_000
-"""Numbers held per block and array: 32 MB."""
+BLOCK_CELLS: Final = 2_000_000
+"""Numbers held per block and array: 16 MB."""
 
 
 @dataclass(frozen=True)

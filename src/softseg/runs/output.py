@@ -11,8 +11,9 @@ import xarray as xr
 from softseg.names import MEMBERSHIP, PROFILE
 from softseg.results.exports import write_memberships, write_profiles
 from softseg.results.files import replace_file
+from softseg.results.membership import segment_coordinates
 from softseg.results.storage import save
-from softseg.results.tree import add_group, schema_from_tree
+from softseg.results.tree import add_group, schema_from_tree, segment_names
 from softseg.runs.choice import StoredChoice
 from softseg.runs.folder import (
     FIGURES,
@@ -96,7 +97,8 @@ def write_figure(path: Path, svg: str, language: str = "en") -> None:
 def add_comparison(tree: xr.DataTree, comparison: Any) -> None:
     """Put what hard clusterings would have said into the tree, with Ward's linkage."""
     linkage, _ = comparison.dendrogram()
-    found = comparison.dataset().assign(
+    names = segment_names(tree)
+    found = comparison.dataset().assign_coords(segment_coordinates(len(names), names)).assign(
         ward_linkage=(("merge", "ward_part"), linkage),
         ward_row=("ward_customer", np.asarray(comparison.ward.rows, dtype=np.int64)),
     )

@@ -46,16 +46,31 @@ def _verdicts(axes: Any, facts: Facts) -> None:
     total = np.maximum(counts.sum(0), 1)
     left = np.zeros(facts.n_segments)
     at = np.arange(facts.n_segments)
-    for row, shade, pattern, verdict in zip(counts, SHADES, VERDICT_HATCHES, VERDICTS,
-                                            strict=True):
+    for row, shade, pattern, verdict in zip(counts, SHADES, VERDICT_HATCHES, VERDICTS, strict=True):
         share = 100 * row / total
         label = facts.say(f"report.verdict.{verdict.replace(' ', '_')}")
-        axes.barh(at, share, 0.66, left=left, color=shade, hatch=pattern, edgecolor="white",
-                  linewidth=0.4, label=label)
+        axes.barh(
+            at,
+            share,
+            0.66,
+            left=left,
+            color=shade,
+            hatch=pattern,
+            edgecolor="white",
+            linewidth=0.4,
+            label=label,
+        )
         for k in np.flatnonzero(share >= 9):
-            axes.text(left[k] + share[k] / 2, k, customers(row[k], facts.language), ha="center",
-                      va="center", fontsize=8, color=style.INK if shade == SHADES[1] else "white",
-                      bbox={"boxstyle": "square,pad=0.12", "facecolor": shade, "edgecolor": shade})
+            axes.text(
+                left[k] + share[k] / 2,
+                k,
+                customers(row[k], facts.language),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color=style.INK if shade == SHADES[1] else "white",
+                bbox={"boxstyle": "square,pad=0.12", "facecolor": shade, "edgecolor": shade},
+            )
         left = left + share
     axes.set_ylim(facts.n_segments - 0.5, -0.5)
     axes.set_yticks(at, style.wrapped_all(facts.numbered_names, 20))
@@ -63,19 +78,32 @@ def _verdicts(axes: Any, facts: Facts) -> None:
     style.plain(axes)
     style.number_axis(axes.xaxis, facts.language, 5)
     axes.set_xlabel(facts.say("report.figure.verdict_axis"))
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, borderaxespad=0.1,
-                handlelength=1.4, columnspacing=1.2)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1.0),
+        ncols=3,
+        borderaxespad=0.1,
+        handlelength=1.4,
+        columnspacing=1.2,
+    )
 
 
 def _curve(axes: Any, facts: Facts) -> None:
     x, middle, low, high = curve(facts)
-    axes.fill_between(x, low, high, color="#9cc7e6", linewidth=0,
-                      label=facts.say("report.figure.interval"))
+    axes.fill_between(
+        x, low, high, color="#9cc7e6", linewidth=0, label=facts.say("report.figure.interval")
+    )
     axes.plot(x, middle, color=style.colour(0), label=facts.say("report.figure.top_membership"))
     axes.axhline(CLEAR_BOUND, color=style.INK, linewidth=0.8, linestyle="--")
-    axes.text(1, CLEAR_BOUND - 1.5, facts.say("report.figure.clear_bound"), fontsize=7.8,
-              color=style.SOFT, va="top",
-              bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "white"})
+    axes.text(
+        1,
+        CLEAR_BOUND - 1.5,
+        facts.say("report.figure.clear_bound"),
+        fontsize=7.8,
+        color=style.SOFT,
+        va="top",
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "white"},
+    )
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 101)
     style.plain(axes, "both")
@@ -99,8 +127,10 @@ def curve(facts: Facts) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     members = facts.membership
     top = members["top"].values.astype(int) - 1
     every = np.arange(len(top))
-    parts = [members[name].transpose("customer", "segment").values[every, top]
-             for name in ("mean", "lower", "upper")]
+    parts = [
+        members[name].transpose("customer", "segment").values[every, top]
+        for name in ("mean", "lower", "upper")
+    ]
     order = np.argsort(-parts[0], kind="stable")
     edges = np.linspace(0, len(top), min(BINS, len(top)) + 1).astype(int)
     width = np.diff(edges)

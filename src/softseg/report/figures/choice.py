@@ -50,10 +50,16 @@ def choice(table: Any, language: str = "en", recommended: int | None = None) -> 
     )  # fmt: skip
     for axes, panel in zip(grid.flat, shown, strict=False):
         _panel(axes, table, panel, language, recommended)
-    for axes in list(grid.flat)[len(shown):]:
+    for axes in list(grid.flat)[len(shown) :]:
         axes.set_axis_off()
-    figure.text(0.075, 0.1 / height, _key(table, language, recommended), fontsize=8,
-                color=style.SOFT, va="bottom")
+    figure.text(
+        0.075,
+        0.1 / height,
+        _key(table, language, recommended),
+        fontsize=8,
+        color=style.SOFT,
+        va="bottom",
+    )
     return figure
 
 
@@ -66,15 +72,23 @@ def _panel(
         axes.axvspan(recommended - 0.4, recommended + 0.4, color="#fff1cc", zorder=0)
     axes.plot(k, y, color=shade, zorder=2)
     if column == "elpd_loo" and "elpd_loo_se" in table:
-        axes.errorbar(k, y, _column(table, "elpd_loo_se"), fmt="none", ecolor=shade,
-                      elinewidth=1.2, zorder=2)
+        axes.errorbar(
+            k, y, _column(table, "elpd_loo_se"), fmt="none", ecolor=shade, elinewidth=1.2, zorder=2
+        )
     good = _passed(table)
     axes.plot(k[good], y[good], "o", color=shade, zorder=3)
     axes.plot(k[~good], y[~good], "o", markerfacecolor="white", color=shade, zorder=3)
     better = say(f"report.figure.better_{direction}", language)
     axes.set_title(say_measure(f"report.criterion.{column}", column, language), pad=14)
-    axes.annotate(better, (0, 1), xycoords="axes fraction", xytext=(0, 3),
-                  textcoords="offset points", fontsize=8, color=style.SOFT)
+    axes.annotate(
+        better,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 3),
+        textcoords="offset points",
+        fontsize=8,
+        color=style.SOFT,
+    )
     style.plain(axes, "y")
     axes.set_xticks(k, [f"{v:.0f}" for v in k])
     style.number_axis(axes.yaxis, language, 4)

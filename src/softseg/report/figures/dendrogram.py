@@ -101,12 +101,23 @@ def _draw_tree(axes: Any, linkage: Any, language: str, unit: str) -> NDArray[np.
         children = [int(linkage[i, 0]), int(linkage[i, 1])]
         top = height[n + i]
         first, second = centre[children]
-        lines.append([(first, height[children[0]]), (first, top), (second, top),
-                      (second, height[children[1]])])
+        lines.append(
+            [
+                (first, height[children[0]]),
+                (first, top),
+                (second, top),
+                (second, height[children[1]]),
+            ]
+        )
         for child in children:
             if child >= n and child - n not in shown:
-                triangles.append([(centre[child], height[child]),
-                                  (span[child, 0] - 0.5, 0), (span[child, 1] + 0.5, 0)])
+                triangles.append(
+                    [
+                        (centre[child], height[child]),
+                        (span[child, 0] - 0.5, 0),
+                        (span[child, 1] + 0.5, 0),
+                    ]
+                )
     axes.add_collection(PolyCollection(triangles, facecolors="#c9ced6", edgecolors="none"))
     axes.add_collection(LineCollection(lines, colors=style.INK, linewidths=0.8))
     axes.set_xlim(-0.5, n - 0.5)
@@ -120,9 +131,7 @@ def _draw_tree(axes: Any, linkage: Any, language: str, unit: str) -> NDArray[np.
     return order
 
 
-def _draw_strip(
-    axes: Any, segments: NDArray[np.intp], names: list[str], language: str
-) -> None:
+def _draw_strip(axes: Any, segments: NDArray[np.intp], names: list[str], language: str) -> None:
     edges = np.flatnonzero(np.diff(segments)) + 1
     starts = np.concatenate([[0], edges])
     widths = np.diff(np.concatenate([starts, [len(segments)]]))

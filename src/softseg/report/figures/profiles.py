@@ -21,7 +21,7 @@ COLUMNS = 3
 MAX_LEVELS = 8
 ROW_HEIGHT = 0.2
 """Height of one segment in a panel, in inches."""
-GAP, TOP = 0.8, 0.62
+GAP, TOP = 0.9, 0.62
 """Between two rows of panels, and above the first one, in inches."""
 
 
@@ -50,8 +50,10 @@ def profiles(
     facts = Facts(tree, language)
     panels = _panels(facts, indicators)[:limit]
     rows = _rows(panels)
-    marked = [name + " †" * bool(small) for name, small in zip(facts.numbered_names, facts.small,
-                                                         strict=True)]
+    marked = [
+        name + " †" * bool(small)
+        for name, small in zip(facts.numbered_names, facts.small, strict=True)
+    ]
     labels = style.wrapped_all(marked, 20)
     n = facts.n_segments
     panel = max(0.62, ROW_HEIGHT * n * (1.65 if any("\n" in s for s in labels) else 1.0))
@@ -112,16 +114,36 @@ def _panel(axes: Any, facts: Facts, lines: list[Line]) -> None:
 
 
 def _dots(axes: Any, line: Line, shift: float, scale: float = 1.0) -> None:
-    axes.plot([shift + scale * line.base] * 2, [-0.5, len(line.values.mean) - 0.5],
-              color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    axes.plot(
+        [shift + scale * line.base] * 2,
+        [-0.5, len(line.values.mean) - 0.5],
+        color=style.INK,
+        linewidth=0.9,
+        linestyle=(0, (4, 2)),
+        zorder=1,
+    )
     for k in range(len(line.values.mean)):
-        low, mid, high = (shift + scale * x[k] for x in
-                          (line.values.lower, line.values.mean, line.values.upper))
-        axes.plot([low, high], [k, k], color=style.colour(k), linewidth=2.0,
-                  solid_capstyle="butt", zorder=2)
-        axes.plot(mid, k, marker=style.marker(k), color=style.colour(k),
-                  markeredgecolor="white", markeredgewidth=0.5, zorder=3,
-                  markersize=7.0 if style.marker(k) in "PX" else 5.8)
+        low, mid, high = (
+            shift + scale * x[k] for x in (line.values.lower, line.values.mean, line.values.upper)
+        )
+        axes.plot(
+            [low, high],
+            [k, k],
+            color=style.colour(k),
+            linewidth=2.0,
+            solid_capstyle="butt",
+            zorder=2,
+        )
+        axes.plot(
+            mid,
+            k,
+            marker=style.marker(k),
+            color=style.colour(k),
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            zorder=3,
+            markersize=7.0 if style.marker(k) in "PX" else 5.8,
+        )
 
 
 def _single_axis(axes: Any, facts: Facts, line: Line) -> None:
@@ -144,17 +166,26 @@ def _levels(axes: Any, facts: Facts, lines: list[Line]) -> None:
     top = max(5.0, max(float(np.max(line.values.upper)) for line in shown))
     top = min(100.0, 10.0 * np.ceil(top / 10.0))
     step = 1.14
+    names = [style.wrapped(line.level, max(9, 104 // len(shown))) for line in shown]
     for i, line in enumerate(shown):
         _dots(axes, line, i * step, 1.0 / top)
         axes.axvline(i * step, color=style.BASE, linewidth=0.7, zorder=0)
-        axes.text(i * step, -0.62, style.wrapped(line.level, max(9, 92 // len(shown)), 1),
-                  fontsize=8, color=style.SOFT, va="bottom")
+        axes.text(
+            i * step,
+            -0.62,
+            names[i],
+            fontsize=8,
+            color=style.SOFT,
+            va="bottom",
+        )
     # The last tick of a level would run into the first one of its neighbour.
     ticks = [(i * step + t, t * top) for i in range(len(shown)) for t in (0.0, 0.5)]
     ticks.append(((len(shown) - 1) * step + 1.0, top))
     axes.set_xticks([x for x, _ in ticks], [f"{v:.0f}" for _, v in ticks])
     axes.set_xlim(-0.03, (len(shown) - 1) * step + 1.06)
-    axes.set_title(style.wrapped(lines[0].label, 100, 1), pad=15)
+    axes.set_title(
+        style.wrapped(lines[0].label, 100, 1), pad=25 if any("\n" in name for name in names) else 15
+    )
     more = len(lines) - len(shown)
     what = f"{facts.measure_label(lines[0])} (%)"
     if more:

@@ -53,12 +53,20 @@ def ranks(tree: Any, language: str = "en", n_quantities: int = N_QUANTITIES) -> 
     )  # fmt: skip
     for i, (axes, (name, draws)) in enumerate(zip(grid.flat, worst, strict=False)):
         _panel(axes, facts, name, draws, first=i % COLUMNS == 0)
-    for axes in list(grid.flat)[len(worst):]:
+    for axes in list(grid.flat)[len(worst) :]:
         axes.set_axis_off()
     if worst:
         handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="lower left", ncols=len(handles), fontsize=8,
-                      bbox_to_anchor=(0.07, 0.0), borderaxespad=0.1, columnspacing=1.4)
+        figure.legend(
+            handles,
+            labels,
+            loc="lower left",
+            ncols=len(handles),
+            fontsize=8,
+            bbox_to_anchor=(0.07, 0.0),
+            borderaxespad=0.1,
+            columnspacing=1.4,
+        )
     return figure
 
 
@@ -143,12 +151,19 @@ def _quantities(facts: Facts) -> list[tuple[str, Array]]:
 
 def _panel(axes: Any, facts: Facts, name: str, draws: Array, first: bool) -> None:
     at, difference, half = rank_curves(draws)
-    axes.fill_between(at, -half, half, color="#e6e9ed", linewidth=0,
-                      label=facts.say("report.figure.rank_band"))
+    axes.fill_between(
+        at, -half, half, color="#e6e9ed", linewidth=0, label=facts.say("report.figure.rank_band")
+    )
     axes.axhline(0, color=style.BASE, linewidth=0.7)
     for chain, row in enumerate(difference):
-        axes.plot(at, row, color=style.colour(chain), linestyle=style.LINES[chain % 4],
-                  linewidth=1.1, label=facts.say("report.figure.chain", number=chain + 1))
+        axes.plot(
+            at,
+            row,
+            color=style.colour(chain),
+            linestyle=style.LINES[chain % 4],
+            linewidth=1.1,
+            label=facts.say("report.figure.chain", number=chain + 1),
+        )
     limit = 1.15 * float(max(np.abs(difference).max(), half.max()))
     axes.set_xlim(0, 1)
     axes.set_ylim(-limit, limit)

@@ -49,8 +49,14 @@ def sizes(tree: Any, language: str = "en") -> "Figure":
     axes.axvline(0, color=style.INK, linewidth=0.8)
     style.number_axis(axes.xaxis, language, 6)
     axes.set_xlabel(facts.say("report.figure.sizes_axis"))
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(series), borderaxespad=0.1,
-                handlelength=1.6, columnspacing=1.6)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=len(series),
+        borderaxespad=0.1,
+        handlelength=1.6,
+        columnspacing=1.6,
+    )
     return figure
 
 
@@ -58,16 +64,31 @@ def _bars(axes: Any, facts: Facts, band: Band, i: int, n_series: int, label: str
     thick = 0.8 / n_series
     at = np.arange(facts.n_segments) - 0.4 + thick * (i + 0.5)
     mean, low, high = 100 * band.mean, 100 * band.lower, 100 * band.upper
-    axes.barh(at, mean, thick * 0.86, color=SHADES[i], label=style.wrapped(label, 40, 1),
-              hatch=BAR_HATCHES[i], edgecolor="white", linewidth=0.4)
+    axes.barh(
+        at,
+        mean,
+        thick * 0.86,
+        color=SHADES[i],
+        label=style.wrapped(label, 40, 1),
+        hatch=BAR_HATCHES[i],
+        edgecolor="white",
+        linewidth=0.4,
+    )
     # White below, ink above: the interval stays visible inside and outside of the bar.
     axes.hlines(at, low, high, color="white", linewidth=3.4)
     axes.hlines(at, low, high, color=style.INK, linewidth=1.2)
     for k in range(facts.n_segments):
         value, inside = share_interval(band[k], facts.language)
         end = max(high[k], 0.0)
-        axes.annotate(f"{value}  ({inside})", (end, at[k]), xytext=(5, 0),
-                      textcoords="offset points", va="center", fontsize=7.8, color=style.SOFT)
+        axes.annotate(
+            f"{value}  ({inside})",
+            (end, at[k]),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.8,
+            color=style.SOFT,
+        )
 
 
 @style.styled
@@ -91,11 +112,23 @@ def concentration(tree: Any, language: str = "en") -> "Figure | None":
     axes = figure.add_axes((0.12, 0.14, 0.84, 0.8))
     for i, (column, (top, value)) in enumerate(curves.items()):
         x, y = np.concatenate([[0.0], 100 * top]), np.concatenate([[0.0], 100 * value])
-        axes.plot(x, y, color=SHADES[1 + i % 2], linestyle=style.LINES[i % 4],
-                  marker=style.MARKERS[i] if len(x) < 15 else None, markersize=4,
-                  label=style.wrapped(facts.value_label(column), 40, 1))
-    axes.plot([0, 100], [0, 100], color=style.BASE, linewidth=0.9, linestyle=":",
-              label=facts.say("report.figure.equal"))
+        axes.plot(
+            x,
+            y,
+            color=SHADES[1 + i % 2],
+            linestyle=style.LINES[i % 4],
+            marker=style.MARKERS[i] if len(x) < 15 else None,
+            markersize=4,
+            label=style.wrapped(facts.value_label(column), 40, 1),
+        )
+    axes.plot(
+        [0, 100],
+        [0, 100],
+        color=style.BASE,
+        linewidth=0.9,
+        linestyle=":",
+        label=facts.say("report.figure.equal"),
+    )
     style.plain(axes, "both")
     axes.set_xlim(0, 100)
     axes.set_ylim(0, None)

@@ -1,0 +1,111 @@
+"""The whole way from statistics to judged draws: choice of the sampler, starts, verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from builders import frame_of, mixed_table, schema_of, truth
+from softseg.errors import UsageError
+from softseg.inference.fit import fit
+from softseg.inference.modes import find_modes
+from softseg.inference.sample import choose_method, explore, rivals, sample
+from softseg.likelihood.statistics import reduce
+from softseg.models.mixture import specify
+from softseg.tables.prepare import prepare
+from softseg.tables.schema import IndicatorSchema, PriorSchema, Schema
+from softseg.wording import has
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    table, segment = mixed_table(250, seed=5)
+    return fit(table, 3, n_draws=300, n_tune=100, n_starts=6, seed=3), segment
+
+
+def test_separated_segments_are_found_and_pass_the_gate(fitted):
+    result, segment = fitted
+    assert result.diagnosis.status == "good"
+    assert result.method == "gibbs"
+    assert has(result.reason[0])
+    sizes = np.sort(np.bincount(segment))[::-1]
+    np.testing.assert_allclose(result.aligned.mean_sizes, sizes, atol=12)
+    assert result.draws.values.share.shape == (4, 300, 3)
+
+
+def test_a_right_model_is_not_called_poor(fitted):
+    result, _ = fitted
+    assert result.verdict.status != "poor"
+    assert result.tail_probability.shape == (250,)
+    assert ((result.tail_probability >= 0) & (result.tail_probability <= 1)).all()
+
+
+def test_same_seed_same_fit_whatever_the_cores():
+    table, _ = mixed_table(90)
+    first, second = (
+        fit(table, 2, n_draws=20, n_tune=10, n_starts=3, seed=3, cores=cores) for cores in (1, 2)
+    )
+    np.testing.assert_array_equal(first.draws.values.share, second.draws.values.share)
+    np.testing.assert_array_equal(first.tail_probability, second.tail_probability)
+    assert first.diagnosis.to_json() == second.diagnosis.to_json()
+
+
+def test_too_many_segments_are_refused():
+    """Two true segments and seven fitted: some are empty or not identified."""
+    kinds = {"x": "gaussian", "n": "poisson"}
+    rng = np.random.default_rng(3)
+    frame, _ = frame_of(kinds, truth(kinds, (0.6, 0.4)), 150, rng)
+    table = prepare(frame, schema_of(kinds))
+    result = sample(
+        reduce(table),
+        specify(table.schema, 7),
+        n_draws=200,
+        n_starts=6,
+        rng=np.random.default_rng(1),
+    )
+    assert result.diagnosis.status == "failed"
+
+
+def _with_half_normal() -> tuple[pd.DataFrame, Schema]:
+    frame = pd.DataFrame({"x": np.random.default_rng(1).normal(size=40)})
+    half = PriorSchema(distribution="HalfNormal", sigma=2.0)
+    entry = IndicatorSchema(family="gaussian", priors={"sd": half})
+    return frame, Schema(indicators={"x": entry})
+
+
+def test_nuts_is_chosen_where_a_prior_has_no_update():
+    frame, schema = _with_half_normal()
+    table = prepare(frame, schema)
+    mixture = specify(table.schema, 2)
+    method, (key, values) = choose_method("auto", mixture, reduce(table))
+    assert (method, key, values) == ("nuts", "method.no_update", {"indicators": "x"})
+    with pytest.raises(UsageError, match=r"Use method='nuts' or 'auto': .* \['x'\] have none"):
+        choose_method("gibbs", mixture, reduce(table))
+
+
+def test_nuts_is_chosen_where_weights_are_no_whole_numbers():
+    frame = pd.DataFrame(
+        {"x": np.random.default_rng(1).normal(size=40), "w": np.linspace(0.5, 1.5, 40)}
+    )
+    table = prepare(frame, schema_of({"x": "gaussian"}, weight="w"))
+    mixture = specify(table.schema, 2)
+    assert choose_method("auto", mixture, reduce(table))[0] == "nuts"
+    with pytest.raises(UsageError, match="whole-number counts"):
+        choose_method("gibbs", mixture, reduce(table))
+
+
+def test_an_unknown_method_names_the_known_ones():
+    table, _ = mixed_table(40)
+    with pytest.raises(UsageError, match=r"out of \['auto', 'gibbs', 'nuts'\], got 'vb'"):
+        choose_method("vb", specify(table.schema, 2), reduce(table))  # type: ignore[arg-type]
+
+
+def test_explorers_find_the_best_mode_that_em_was_not_given():
+    """EM from one poor start only; the dispersed Gibbs chains reach the better mode."""
+    table, _ = mixed_table(200, seed=2)
+    statistics, mixture = reduce(table), specify(table.schema, 3)
+    good = find_modes(statistics, mixture, n_starts=10, rng=np.random.default_rng(1))
+    merged, ends = explore(statistics, mixture, good, np.random.default_rng(2))
+    assert merged.best.objective >= good.best.objective - 0.01
+    assert merged.n_starts == good.n_starts + 4
+    assert 1 <= len(ends) <= 4
+    assert all(m.objective < merged.best.objective for m in rivals(merged))
