@@ -91,7 +91,7 @@ def test_diagonal_gaussian_mixture_equals_scikit_learns(reference_data):
 
 
 def test_heart_meets_varsellcm_on_mixed_columns(reference_data):
-    """VarSelLCM 2 classes, all features: BIC −6516.216 = loglik − d/2 · log n, Age of row 1 lost."""
+    """VarSelLCM, 2 classes: BIC −6516.216 = loglik − d/2 · log n, Age of row 1 lost."""
     frame = pd.read_csv(reference_data("heart.csv"), dtype="string").drop(columns="Class")
     families = {str(name): "categorical" for name in frame}
     for name in ("RestBloodPressure", "SerumCholestoral", "MaxHeartRate"):

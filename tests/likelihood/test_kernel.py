@@ -47,7 +47,7 @@ def case():
 
 
 def test_memberships_and_densities_equal_bayes_rule(case):
-    table, statistics, weights, joint = case
+    _, statistics, weights, joint = case
     membership, log_density = memberships(statistics, weights, VALUES.share)
     rows = statistics.pattern_of_row
     np.testing.assert_allclose(log_density[rows], logsumexp(joint, axis=1), atol=1e-10)
@@ -169,7 +169,7 @@ def test_exponential_is_accurate_over_its_whole_range():
 
 
 def test_a_column_equal_in_all_segments_changes_no_membership(case):
-    table, statistics, weights, _ = case
+    table, statistics, _, _ = case
     same = {
         name: (
             {key: np.repeat(v[:1], 3, axis=0) for key, v in p.items()} if name == "amount" else p

@@ -59,7 +59,7 @@ def test_the_order_of_the_rows_changes_nothing_bit_for_bit(seed: int):
 
 
 def test_splitting_gives_back_plain_sums_for_every_indicator():
-    table, segment = mixed_table(150)
+    table, _ = mixed_table(150)
     statistics = reduce(table)
     layout = statistics.layout
     weights = layout.weights(VALUES.indicators, NUMPY)
