@@ -112,7 +112,7 @@ def test_nothing_unsafe(path: Path):
 
 
 @pytest.mark.parametrize(
-    "start", ["import softseg", "import softseg.cli; softseg.cli.main(['--help'])"]
+    "start", ["import softseg", "import softseg.cli; sys.argv[1:] = ['--help']; softseg.cli.main()"]
 )
 def test_heavy_parts_are_imported_late(start: str):
     code = (

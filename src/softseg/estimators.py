@@ -143,7 +143,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         self.diagnosis_ = fitted.diagnosis
         self.fit_verdict_ = fitted.verdict
         self.schema_ = table.schema
-        self.labels_ = self.posterior_["membership"]["top"].values.copy()
+        self.labels_ = np.array(self.posterior_["membership"]["top"])
         self._table = table
         return self
 
@@ -274,7 +274,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         model.posterior_, model.schema_ = tree, schema
         model.diagnosis_ = Diagnosis.from_json(tree.attrs["diagnosis"])
         model.fit_verdict_ = FitVerdict.from_json(tree.attrs["fit_verdict"])
-        model.labels_ = tree["membership"]["top"].values.copy()
+        model.labels_ = np.array(tree["membership"]["top"])
         return model
 
     def report(self, path: str | Path, language: str | None = None) -> None:

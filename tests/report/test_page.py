@@ -122,7 +122,7 @@ def test_a_failed_gate_stands_above_everything_and_withholds_segments(
     tree = make_tree(failed=("labels", "sizes"))
     page = render(tree, language, **extras())
     assert page.index('class="box bad"') < page.index("<h2>")
-    for name in ("Premium", "Occasional", 'class="cards"', 'class="profile"'):
+    for name in ("Premium", "Occasional", 'class="cards"', 'class="profile'):
         assert name not in page
     expected = {
         "en": ("Why it matters", "What to do", "labels not identified"),

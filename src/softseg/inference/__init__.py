@@ -1,1 +1,1 @@
-"""inference"""
+"""From statistics to judged posterior draws, and how many segments there are."""

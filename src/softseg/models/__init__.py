@@ -1,1 +1,1 @@
-"""models"""
+"""The mixture: its parameters and priors, and the PyMC graph that defines it."""
