@@ -19,10 +19,10 @@ online = "bernoulli"
 [value.revenue]
 currency = "EUR"
 """
-QUICK = Options(segments=2, draws=200, tune=50, starts=4)
+QUICK = Options(segments=2, draws=400, tune=100, starts=4)
 TOO_SHORT = QUICK.model_copy(update={"draws": 10})
 """Too few draws for the gate."""
-QUICK_FLAGS = ["--segments", "2", "--draws", "200", "--tune", "50", "--starts", "4"]
+QUICK_FLAGS = ["--segments", "2", "--draws", "400", "--tune", "100", "--starts", "4"]
 
 
 def small_frame(n: int = 120) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from small_run import QUICK, TOO_SHORT, small_frame, write_small
 
+from small_run import QUICK, TOO_SHORT, small_frame, write_small
 from softseg.errors import DataError, FileError, FolderLocked, UsageError
 from softseg.results.files import sha256
 from softseg.runs.choice import StoredChoice, read_choice

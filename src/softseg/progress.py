@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TextIO
 
@@ -49,14 +50,14 @@ class Reporter:
         every: float = SECONDS_BETWEEN_LINES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        stream = sys.stderr if stream is None else stream
+        shown: TextIO = stream or sys.stderr
         if face == "auto":
-            face = "bar" if _is_terminal(stream) else "lines"
+            face = "bar" if _is_terminal(shown) else "lines"
         self._face: _Bar | _Lines | None = None
         if face == "bar":
-            self._face = _Bar(language, stream)
+            self._face = _Bar(language, shown)
         elif face == "lines":
-            self._face = _Lines(language, stream, every, clock)
+            self._face = _Lines(language, shown, every, clock)
 
     def __call__(self, stage: str, share: float = 0.0) -> None:
         """Report that `share` (0 to 1) of a stage is done; may be called from any thread."""
@@ -141,11 +142,9 @@ class _Lines:
         seconds = f"{self._written - self._began:4.0f}"
         line = say(key, self._language, seconds=seconds, **values)
         # A log that is closed or full must not end a fit.
-        try:
+        with suppress(OSError, ValueError):
             self._stream.write(line + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
-            pass
 
 
 class _Bar:

@@ -130,8 +130,8 @@ def test_nuts_and_a_naive_model_have_the_same_posterior(run, naive_posterior):
 def test_the_comparison_sees_a_shift_and_a_wider_posterior():
     rng = np.random.default_rng(2)
     one = {"a": rng.normal(size=(4, 1000, 2))}
-    shifted = {"a": rng.normal(size=(4, 1000, 2)) + [0.0, 0.3]}
-    wider = {"a": rng.normal(size=(4, 1000, 2)) * [1.0, 1.3]}
+    shifted = {"a": rng.normal(size=(4, 1000, 2)) + np.array([0.0, 0.3])}
+    wider = {"a": rng.normal(size=(4, 1000, 2)) * np.array([1.0, 1.3])}
 
     assert disagreements({"one": one, "two": {"a": rng.normal(size=(4, 1000, 2))}}) == []
     assert [fault.split(":")[0] for fault in disagreements({"one": one, "two": shifted})] == [
@@ -227,8 +227,8 @@ def test_one_generator_per_start(fitted):
 
     with pytest.raises(UsageError, match="one generator for each: expected 2"):
         nuts(statistics, mixture, [start] * 2, n_draws=1, n_tune=1, rngs=[])
+    rngs = [np.random.default_rng(1)]
     with pytest.raises(UsageError, match="Give n_draws as a whole number"):
-        rngs = [np.random.default_rng(1)]
         nuts(statistics, mixture, [start], n_draws=0, n_tune=1, rngs=rngs)
 
 

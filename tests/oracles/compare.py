@@ -33,14 +33,14 @@ def ordered(posterior: Posterior, by: str) -> Posterior:
     order = np.argsort(posterior[by].mean(axis=1), axis=-1)
     aligned = {}
     for name, values in posterior.items():
-        chains = [np.take(chain, chain_order, axis=1) for chain, chain_order in zip(values, order)]
-        aligned[name] = np.stack(chains)
+        chains = zip(values, order, strict=True)
+        aligned[name] = np.stack([np.take(chain, ranks, axis=1) for chain, ranks in chains])
     return aligned
 
 
 def summary(posterior: Posterior) -> tuple[list[str], NDArray, NDArray, NDArray]:
     """Return label, mean, sd and Monte Carlo error of the mean of every scalar quantity."""
-    from arviz_stats.base import array_stats
+    from arviz_stats.base.array import array_stats
 
     labels, series = [], []
     for name, values in sorted(posterior.items()):

@@ -11,6 +11,7 @@ from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import Values
 from softseg.results import evaluate
 from softseg.results.evaluate import Evaluator, draws_to_use, spread, summarise, thinned
+from softseg.results.lots import rows_of
 from softseg.results.parts import compact, has_large_tables, single
 
 
@@ -57,9 +58,11 @@ def test_memberships_are_those_of_scipy():
 
 def test_the_summary_is_that_of_all_draws_at_once(mixed: World, monkeypatch: pytest.MonkeyPatch):
     members = kernel_memberships(mixed)
-    weights = np.random.default_rng(0).normal(size=(mixed.statistics.n_patterns, 2))
+    statistics = mixed.statistics
+    weights = np.random.default_rng(0).normal(size=(statistics.n_patterns, 2))
+    rows = rows_of(np.arange(len(weights)), weights, statistics.count, len(weights))
     monkeypatch.setattr(evaluate, "BLOCK_CELLS", 1_500)
-    found = summarise(mixed.statistics, mixed.values, weights)
+    found = summarise(statistics, mixed.values, rows)
     np.testing.assert_allclose(found.mean, members.mean(axis=-1), atol=1e-11)
     np.testing.assert_allclose(found.lower, np.quantile(members, 0.05, axis=-1), atol=1e-11)
     np.testing.assert_allclose(found.upper, np.quantile(members, 0.95, axis=-1), atol=1e-11)
@@ -70,12 +73,15 @@ def test_the_summary_is_that_of_all_draws_at_once(mixed: World, monkeypatch: pyt
 
 
 def test_the_number_of_threads_changes_nothing(mixed: World, monkeypatch: pytest.MonkeyPatch):
-    weights = np.ones((mixed.statistics.n_patterns, 1))
+    statistics = mixed.statistics
+    n = statistics.n_patterns
+    rows = rows_of(np.arange(n), np.ones((n, 1)), statistics.count, n)
     monkeypatch.setattr(evaluate, "BLOCK_CELLS", 1_000)
-    several = summarise(mixed.statistics, mixed.values, weights)
+    several = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
     monkeypatch.setattr(evaluate, "_threads", lambda: 1)
-    one = summarise(mixed.statistics, mixed.values, weights)
+    one = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
     np.testing.assert_array_equal(one.totals, several.totals)
+    np.testing.assert_array_equal(one.lots, several.lots)
     np.testing.assert_array_equal(one.mean, several.mean)
 
 

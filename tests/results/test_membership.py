@@ -50,7 +50,7 @@ def test_layout_is_as_agreed(mixed: World):
 def test_verdicts_follow_the_bound_of_the_top_and_the_tail():
     mean = np.array([[0.95, 0.05], [0.9, 0.1], [0.4, 0.6], [0.99, 0.01]])
     lower = np.array([[0.80, 0.0], [0.79, 0.0], [0.1, 0.3], [0.9, 0.0]])
-    summary = Summary(mean, lower, mean, mean, np.empty((1, 0, 2)))
+    summary = Summary(mean, lower, mean, mean, np.empty((1, 0, 2)), np.empty((1, 0, 2)))
     tail = np.array([0.5, 0.5, np.nan, 0.009])
     found = membership_dataset(summary, np.arange(4), n_used=1, tail_probability=tail)
     expected = ["clear", "ambiguous", "ambiguous", "fits none"]

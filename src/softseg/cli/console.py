@@ -11,14 +11,12 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ParamSpec
+from typing import Any
 
 import typer
 
 from softseg.errors import SoftsegError
 from softseg.wording import LANGUAGES, say
-
-P = ParamSpec("P")
 
 INTERRUPTED = 130
 FILE = 4
@@ -27,7 +25,7 @@ PLAIN_WIDTH = 120
 """Width of tables that do not go to a terminal."""
 
 
-def guarded(command: Callable[P, None]) -> Callable[P, None]:
+def guarded[**P](command: Callable[P, None]) -> Callable[P, None]:
     """Turn the errors of a command into one text each and the exit code of the contract."""
 
     @functools.wraps(command)

@@ -1,25 +1,25 @@
 """`softseg choose`, `segment`, `rerun` and `demo`: the commands that fit."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from softseg.cli.console import err, guarded, out, table as print_table
+from softseg.cli.console import err, guarded, out
+from softseg.cli.console import table as print_table
 from softseg.cli.options import (
     ChainsOption,
     CoresOption,
     LanguageOption,
     MethodOption,
-    OutOption,
     SchemaOption,
     SeedOption,
     StartsOption,
     TableArgument,
     folder_for,
-    given,
     how_many,
     schema_for,
     split_names,
@@ -206,24 +206,28 @@ def _choice_first(
 def _print_choice(choice: "StoredChoice", language: str) -> None:
     keys = ("k", "loo", "bic", "icl", "entropy", "hits", "smallest", "fit", "gate")
     heads = [say(f"choose.head.{key}", language) for key in keys]
-    rows = [_choice_row(row, language) for row in choice.rows]
+    rows = [_choice_row(row, language) for row in choice.table.to_dict("records")]
     print_table(heads, rows, numbers=True)
     for line in choice.text(language):
         out(line)
 
 
-def _choice_row(row: dict, language: str) -> list[str]:
+def _choice_row(row: Mapping[Any, Any], language: str) -> list[str]:
     return [
         number(row["n_segments"], language),
-        f"{number(round(row['elpd_loo']), language)} ± {number(round(row['elpd_loo_se']), language)}",
-        number(round(row["bic"]), language),
-        number(round(row["icl"]), language),
+        " ± ".join(_whole(row[name], language) for name in ("elpd_loo", "elpd_loo_se")),
+        _whole(row["bic"], language),
+        _whole(row["icl"], language),
         number(row["entropy_r2"], language, 2),
         percent(row["hit_rate"], language, 0),
-        number(round(row["smallest_segment"]), language),
+        _whole(row["smallest_segment"], language),
         say(f"choose.status.{row['fit_status']}", language),
         say(f"choose.status.{row['gate_status']}", language),
     ]
+
+
+def _whole(x: float, language: str) -> str:
+    return number(round(x) if math.isfinite(x) else x, language)
 
 
 def _conclude(outcome: "Outcome") -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from softseg.cli.console import err, fail, guarded, out, table as print_table
+from softseg.cli.console import err, fail, guarded, out
+from softseg.cli.console import table as print_table
 from softseg.cli.options import LanguageOption, SchemaOption, TableArgument, schema_for
 from softseg.errors import DataError, UsageError
 from softseg.wording import number, say
@@ -20,9 +21,9 @@ def init(
             help="Take only columns of one basis: value, behavioural, needs or technographic."
         ),
     ] = None,
-    out_file: Annotated[
-        Path, typer.Option("--out", help="Schema file to write.")
-    ] = Path("schema.toml"),
+    out_file: Annotated[Path, typer.Option("--out", help="Schema file to write.")] = Path(
+        "schema.toml"
+    ),
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     language: LanguageOption = None,
 ) -> None:
@@ -42,8 +43,9 @@ def init(
         for name, entry in proposal.schema.indicators.items()
     ]
     aside = say("init.aside", spoken)
-    rows += [(name, _role(name, proposal.schema, aside), why)
-             for name, why in proposal.aside.items()]
+    rows += [
+        (name, _role(name, proposal.schema, aside), why) for name, why in proposal.aside.items()
+    ]
     print_table(heads, rows)
     for hint in proposal.hints:
         out(f"- {hint}")
@@ -51,7 +53,9 @@ def init(
 
 
 @guarded
-def check(table: TableArgument, schema: SchemaOption = None, language: LanguageOption = None) -> None:
+def check(
+    table: TableArgument, schema: SchemaOption = None, language: LanguageOption = None
+) -> None:
     """Name every fault of a table at once, with its remedy."""
     from softseg.tables.check import check as find_faults
     from softseg.tables.prepare import prepare

@@ -52,7 +52,7 @@ class MixtureLogLikelihood(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         """Return the node of these inputs, after a check of their types."""
-        tensors = [
+        tensors: list[Any] = [
             wanted.filter_variable(pt.as_tensor(given))
             for wanted, given in zip(INPUT_TYPES, inputs, strict=True)
         ]
@@ -125,9 +125,10 @@ def log_likelihood(statistics: Statistics, start: Any, weights: Any, table: Any)
         "codes": statistics.codes,
         "count": statistics.count,
     }
-    shared = [pytensor.shared(array, name, borrow=True) for name, array in patterns.items()]
-    log_lik = mixture_log_likelihood(start, weights, table, *shared)[0]  # pyright: ignore
-    return log_lik + float(statistics.count @ statistics.log_base)
+    make = pytensor.shared  # pyright: ignore[reportPrivateImportUsage]
+    shared = [make(array, name, borrow=True) for name, array in patterns.items()]
+    outputs: Any = mixture_log_likelihood(start, weights, table, *shared)
+    return outputs[0] + float(statistics.count @ statistics.log_base)
 
 
 @cache

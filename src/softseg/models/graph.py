@@ -62,7 +62,7 @@ def build_mixture(mixture: Mixture, statistics: Statistics) -> pm.Model:
         Ready for `pm.sample` and `nutpie`; its log density is the log prior plus the
         log-likelihood, plus the Jacobians of PyMC's transforms where these are asked for.
     """
-    coords = {SEGMENT: np.arange(1, mixture.n_segments + 1)}
+    coords: dict[str, Any] = {SEGMENT: np.arange(1, mixture.n_segments + 1)}
     for name, coding in mixture.codings.items():
         if mixture.families[name].levelled:
             coords[level_dim(name)] = list(coding.levels)
@@ -150,7 +150,7 @@ def _parameter(indicator: str, parameter: str, prior: SegmentPrior) -> Any:
     if len(fixed) > 0:
         parts.append(pt.as_tensor(prior.fixed[fixed]))
     order = np.concatenate([*(group.segments for group in groups), fixed])
-    values = parts[0] if len(parts) == 1 else pt.concatenate(parts, axis=0)
+    values: Any = parts[0] if len(parts) == 1 else pt.concatenate(parts, axis=0)
     if not np.array_equal(order, np.arange(len(order))):
         values = values[np.argsort(order)]
     return pm.Deterministic(name, values, dims=dims)
@@ -182,7 +182,9 @@ def unconstrained(model: pm.Model, mixture: Mixture) -> Callable[[Values], dict[
             value if transform is None else transform.forward(value, *variable.owner.inputs)
         )
     # run once per chain: not worth compiling
-    function = pytensor.function(inputs, parts, mode="FAST_COMPILE", on_unused_input="ignore")
+    function: Any = pytensor.function(  # pyright: ignore[reportPrivateImportUsage]
+        inputs, parts, mode="FAST_COMPILE", on_unused_input="ignore"
+    )
     names = [variable.name for variable in model.free_RVs]
     keys = [str(variable.name) for variable in model.value_vars]
 

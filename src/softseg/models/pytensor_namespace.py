@@ -34,7 +34,8 @@ class PyTensorNamespace:
 
         Joined end to end and reshaped: half the nodes of `pt.stack`, which are compiled one by one.
         """
-        return pt.concatenate(list(arrays)).reshape((len(arrays), arrays[0].shape[0])).T
+        joined: Any = pt.concatenate(list(arrays))
+        return joined.reshape((len(arrays), arrays[0].shape[0])).T
 
     def concatenate(self, arrays: Sequence[Any]) -> Any:
         """Join arrays along their last axis."""

@@ -1,5 +1,7 @@
 """Everything the results say about a fitted table, put into its posterior tree at once."""
 
+from typing import Final
+
 import numpy as np
 import xarray as xr
 
@@ -9,9 +11,12 @@ from softseg.names import MEMBERSHIP, PROFILE, SIZES
 from softseg.results.evaluate import draws_to_use, summarise, thinned
 from softseg.results.membership import membership_dataset
 from softseg.results.profile import profile
-from softseg.results.sizes import size_weights, sizes_dataset
+from softseg.results.sizes import size_rows, sizes_dataset
 from softseg.results.tree import add_group, schema_from_tree, segment_names, values_from_tree
 from softseg.tables.table import Table
+
+LOTS_STREAM: Final = 2
+"""Stream of random numbers for the sizes, apart from those of the fit and of scoring."""
 
 
 def describe(
@@ -36,8 +41,9 @@ def describe(
     """
     values, names = values_from_tree(tree), segment_names(tree)
     n_used = draws_to_use(statistics.n_patterns, len(values.share))
-    weights = size_weights(table, statistics)
-    summary = summarise(statistics, thinned(values, n_used), weights)
+    rng = np.random.default_rng([int(tree.attrs["seed"]), LOTS_STREAM])
+    rows = size_rows(table, statistics)
+    summary = summarise(statistics, thinned(values, n_used), rows, rng)
     members = membership_dataset(
         summary,
         statistics.pattern_of_row,
@@ -47,6 +53,6 @@ def describe(
         segment_names=names,
     )
     add_group(tree, MEMBERSHIP, members)
-    add_group(tree, SIZES, sizes_dataset(table, summary.totals, segment_names=names))
+    add_group(tree, SIZES, sizes_dataset(table, summary, segment_names=names))
     schema = schema_from_tree(tree)
     add_group(tree, PROFILE, profile(statistics, values, schema, segment_names=names))

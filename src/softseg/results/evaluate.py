@@ -19,6 +19,7 @@ from softseg.likelihood.kernel import start_of
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Values
 from softseg.names import LOWER_PROBABILITY, UPPER_PROBABILITY
+from softseg.results.lots import Rows, draw_totals
 from softseg.results.parts import compact, has_large_tables
 
 DRAWS_LARGE: Final = 1_000
@@ -43,7 +44,9 @@ class Summary:
     wins
         Share of draws in which the segment is the most probable one, shape (pattern, segment).
     totals
-        Σ over patterns of weight × membership, shape (sample, weight, segment).
+        Σ over rows of weight × membership, shape (sample, weight, segment).
+    lots
+        The same with every customer's segment drawn by lot, shape (sample, weight, segment).
     """
 
     mean: Array
@@ -51,6 +54,7 @@ class Summary:
     upper: Array
     wins: Array
     totals: Array
+    lots: Array
 
 
 def draws_to_use(n_patterns: int, n_draws: int) -> int:
@@ -127,7 +131,12 @@ class Evaluator:
         return _by_column(start[..., None]), _by_column(weights.dense), _by_column(weights.table)
 
 
-def summarise(statistics: Statistics, values: Values, weights: Array | None = None) -> Summary:
+def summarise(
+    statistics: Statistics,
+    values: Values,
+    rows: Rows | None = None,
+    rng: np.random.Generator | None = None,
+) -> Summary:
     """Return mean, interval and wins of the memberships, and weighted totals per draw.
 
     Parameters
@@ -136,33 +145,41 @@ def summarise(statistics: Statistics, values: Values, weights: Array | None = No
         The patterns.
     values
         Draws with one leading axis (sample), already thinned.
-    weights
-        Weights of the totals, shape (pattern, weight); none by default.
+    rows
+        Weights of the totals, row by row; none by default.
+    rng
+        Draws the lots; without it there are none.
     """
     evaluator = Evaluator(statistics, values)
-    if weights is None:
-        weights = np.empty((statistics.n_patterns, 0))
+    if rows is None:
+        nothing = np.empty((statistics.n_patterns, 0))
+        rows = Rows(nothing, statistics.count, np.arange(statistics.n_patterns + 1))
+    weights = np.add.reduceat(rows.weights, rows.first[:-1], axis=0)
+    blocks = list(evaluator.blocks())
+    rngs = [None] * len(blocks) if rng is None else rng.spawn(len(blocks))
     shape = (statistics.n_patterns, evaluator.n_segments)
     mean, lower, upper, wins = (np.empty(shape) for _ in range(4))
 
-    def work(block: slice) -> Array:
+    def work(block: slice, rng: np.random.Generator | None) -> tuple[Array, Array]:
         members = evaluator.memberships(block)
         mean[block] = members.mean(axis=-1)
         wins[block] = _wins(members)
         n_weights = weights.shape[1]
         flat = members.reshape(len(members), -1)
         totals = (weights[block].T @ flat).reshape(n_weights, *members.shape[1:])
+        lots = totals if rng is None else draw_totals(members, rows, block, rng)
         quantiles = np.quantile(
             members, (LOWER_PROBABILITY, UPPER_PROBABILITY), axis=-1, overwrite_input=True
         )
         lower[block], upper[block] = quantiles
-        return totals
+        return totals, lots
 
-    totals = np.zeros((weights.shape[1], evaluator.n_segments, evaluator.n_draws))
+    both = np.zeros((2, weights.shape[1], evaluator.n_segments, evaluator.n_draws))
     with ThreadPoolExecutor(max_workers=_threads()) as pool:
-        for part in pool.map(work, evaluator.blocks()):  # in order, so that sums are repeatable
-            totals += part
-    return Summary(mean, lower, upper, wins, np.moveaxis(totals, -1, 0))
+        for parts in pool.map(work, blocks, rngs):  # in order, so that sums are repeatable
+            both += parts
+    totals, lots = np.moveaxis(both, -1, 1)
+    return Summary(mean, lower, upper, wins, totals, lots)
 
 
 def _wins(members: Array) -> Array:

@@ -159,7 +159,8 @@ def segment_coordinates(
 def empty(n_segments: int, *, n_used: int, segment_names: Sequence[str] = ()) -> xr.Dataset:
     """Return the memberships of no customer, with the dtypes of any other result."""
     nothing = np.empty((0, n_segments))
-    summary = Summary(nothing, nothing, nothing, nothing, np.empty((n_used, 0, n_segments)))
+    no_totals = np.empty((n_used, 0, n_segments))
+    summary = Summary(nothing, nothing, nothing, nothing, no_totals, no_totals)
     patterns = np.empty(0, dtype=np.intp)
     return membership_dataset(summary, patterns, n_used=n_used, segment_names=segment_names)
 

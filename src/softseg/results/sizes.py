@@ -1,9 +1,9 @@
 """How large the segments are, in customers and in value, and how concentrated the value is.
 
-The size of a segment in draw s is Σ count_i · r_ik, the expected number of its customers given the
-parameters of that draw; in a value column it is Σ count_i · value_i · r_ik. The intervals run over
-the draws: they say how well the sizes are known, not how many of these very customers would fall
-into the segment if each was assigned by lot (that adds about √Σ r(1 − r) customers).
+The size of a segment is the number of customers of the table that belong to it; in a value column
+it is the sum of their values. The mean is Σ count_i · r_ik over the draws. The interval holds both
+what is not known: the parameters, which differ from draw to draw, and each customer's segment given
+the parameters, drawn by lot in every draw (`lots`).
 
 Concentration is that of the customers, whatever their segment: the share of the value held by the
 top 5, 10, … % of customers, the Gini coefficient, and which segments hold the value of the top.
@@ -21,7 +21,8 @@ from softseg.families.base import Array
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Values
 from softseg.names import LOWER_PROBABILITY, SEGMENT, UPPER_PROBABILITY
-from softseg.results.evaluate import draws_to_use, summarise, thinned
+from softseg.results.evaluate import Summary, draws_to_use, summarise, thinned
+from softseg.results.lots import Rows, rows_of
 from softseg.results.membership import segment_coordinates
 from softseg.tables.table import Table
 
@@ -51,7 +52,12 @@ class _Curve:
 
 
 def sizes(
-    table: Table, statistics: Statistics, values: Values, *, segment_names: Sequence[str] = ()
+    table: Table,
+    statistics: Statistics,
+    values: Values,
+    rng: np.random.Generator,
+    *,
+    segment_names: Sequence[str] = (),
 ) -> xr.Dataset:
     """Return the sizes of the segments in customers and in the value columns.
 
@@ -61,6 +67,8 @@ def sizes(
         The table and its patterns.
     values
         Draws with one leading axis (sample).
+    rng
+        Draws the customers' segments.
     segment_names
         Names given by the user.
 
@@ -70,12 +78,12 @@ def sizes(
         As `sizes_dataset` says.
     """
     used = thinned(values, draws_to_use(statistics.n_patterns, len(values.share)))
-    totals = summarise(statistics, used, size_weights(table, statistics)).totals
-    return sizes_dataset(table, totals, segment_names=segment_names)
+    summary = summarise(statistics, used, size_rows(table, statistics), rng)
+    return sizes_dataset(table, summary, segment_names=segment_names)
 
 
-def size_weights(table: Table, statistics: Statistics) -> Array:
-    """Return the weights whose totals `sizes_dataset` reads, shape (pattern, weight).
+def size_rows(table: Table, statistics: Statistics) -> Rows:
+    """Return the rows with the weights whose totals `sizes_dataset` reads.
 
     First the customers, then for each value column its total and the totals of its top groups.
     """
@@ -87,12 +95,14 @@ def size_weights(table: Table, statistics: Statistics) -> Array:
         for top in TOPS:
             part = np.append(curve.inside(top), 0.0)
             rows.append(amount * part[curve.position])
-    pattern, n = statistics.pattern_of_row, statistics.n_patterns
-    return np.stack([np.bincount(pattern, weights=row, minlength=n) for row in rows], axis=1)
+    weights = np.stack(rows, axis=1)
+    return rows_of(statistics.pattern_of_row, weights, table.count, statistics.n_patterns)
 
 
-def sizes_dataset(table: Table, totals: Array, *, segment_names: Sequence[str] = ()) -> xr.Dataset:
-    """Return the sizes from the totals per draw, shape (sample, weight, segment).
+def sizes_dataset(
+    table: Table, summary: Summary, *, segment_names: Sequence[str] = ()
+) -> xr.Dataset:
+    """Return the sizes: means from the totals, intervals from the lots.
 
     Returns
     -------
@@ -104,22 +114,24 @@ def sizes_dataset(table: Table, totals: Array, *, segment_names: Sequence[str] =
         by the top customers; ``concentration_segment_…`` (value, top, segment), which segments
         hold it; ``gini`` (value), above 1 where many values are negative.
     """
-    n_segments = totals.shape[-1]
-    customers = totals[:, 0]
+    both = np.stack([summary.totals, summary.lots])
+    n_segments = both.shape[-1]
+    customers = both[:, :, 0]
     data = {**_band("customers", customers, (SEGMENT,))}
     data |= _band("share", customers / customers.sum(axis=-1, keepdims=True), (SEGMENT,))
     coordinates: dict[str, Any] = segment_coordinates(n_segments, segment_names)
     if table.values:
-        data |= _value(table, totals[:, 1:])
+        data |= _value(table, both[:, :, 1:])
         coordinates[VALUE] = np.array(list(table.values), dtype=np.str_)
         coordinates[TOP] = np.array(TOPS)
     return xr.Dataset(data, coordinates)
 
 
-def _value(table: Table, totals: Array) -> dict[str, Any]:
-    n_draws, _, n_segments = totals.shape
-    cut = totals.reshape(n_draws, len(table.values), 1 + len(TOPS), n_segments)
-    by_segment, by_top = cut[:, :, 0], cut[:, :, 1:]
+def _value(table: Table, both: Array) -> dict[str, Any]:
+    """Return what the value columns say, from totals and lots (2, sample, weight, segment)."""
+    n_draws, _, n_segments = both.shape[1:]
+    cut = both.reshape(2, n_draws, len(table.values), 1 + len(TOPS), n_segments)
+    by_segment, by_top = cut[:, :, :, 0], cut[:, :, :, 1:]
     data = _band("value", by_segment, (VALUE, SEGMENT))
     data |= _band("value_share", _shares(by_segment), (VALUE, SEGMENT))
     data |= _band("concentration_segment", _shares(by_top), (VALUE, TOP, SEGMENT))
@@ -167,11 +179,12 @@ def _curve(column: Array, count: Array) -> _Curve:
     return _Curve(position, -distinct, customers)
 
 
-def _band(name: str, draws: Array, dims: tuple[str, ...]) -> dict[str, Any]:
-    """Return mean and interval over the leading axis (sample) under three names."""
-    lower, upper = np.quantile(draws, (LOWER_PROBABILITY, UPPER_PROBABILITY), axis=0)
+def _band(name: str, both: Array, dims: tuple[str, ...]) -> dict[str, Any]:
+    """Return the mean of the totals and the interval of the lots over samples."""
+    totals, lots = both
+    lower, upper = np.quantile(lots, (LOWER_PROBABILITY, UPPER_PROBABILITY), axis=0)
     return {
-        f"{name}_mean": (dims, draws.mean(axis=0)),
+        f"{name}_mean": (dims, totals.mean(axis=0)),
         f"{name}_lower": (dims, lower),
         f"{name}_upper": (dims, upper),
     }

@@ -40,15 +40,20 @@ class StoredChoice:
     @classmethod
     def of(cls, choice: "Choice", data_hash: str) -> "StoredChoice":
         """Return what is kept of a choice."""
-        rows = json.loads(choice.table.to_json(orient="records", double_precision=15))
+        text = choice.table.to_json(orient="records", double_precision=15)
+        rows = json.loads(text or "[]")
         return cls(data_hash, choice.recommended, choice.reasons, tuple(rows))
 
     @property
     def table(self) -> "pd.DataFrame":
-        """The criteria as a frame."""
+        """The criteria as a frame, NaN where a criterion does not exist."""
         import pandas as pd
 
-        return pd.DataFrame(list(self.rows))
+        # JSON knows no NaN.
+        nan = float("nan")
+        return pd.DataFrame(
+            [{k: nan if v is None else v for k, v in row.items()} for row in self.rows]
+        )
 
     def text(self, language: str = "en") -> list[str]:
         """Return the recommendation in sentences."""

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softseg.errors import UsageError
-from softseg.results.files import sha256
+from softseg.results.files import replace_file, sha256
 from softseg.runs.choice import StoredChoice
 from softseg.runs.folder import CHOICE, CHOICE_JSON, FIGURES, manifest_of
 from softseg.runs.lock import locked
 from softseg.runs.manifest import MANIFEST
 from softseg.runs.output import write_figure
 from softseg.runs.segment import read_prepared
-from softseg.results.files import replace_file
 from softseg.tables.schema import Schema
 from softseg.wording import say
 

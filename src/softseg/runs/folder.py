@@ -1,6 +1,5 @@
 """The files of a run folder: written apart, moved into place together, verified when read."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -135,7 +134,7 @@ def publish(
     try:
         (folder / FIGURES).mkdir(exist_ok=True)
         for name in names:
-            os.replace(stage / name, folder / name)
+            (stage / name).replace(folder / name)
         for name in set(old.files if old else {}) - set(names):
             remove_inside(folder, name)
         if not any((folder / FIGURES).iterdir()):

@@ -7,7 +7,7 @@ nothing.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -84,11 +84,9 @@ def _try_lock(handle: int) -> bool:
 
 
 def _let_go(handle: int, path: Path) -> None:
-    try:
+    # Windows removes no open file; the lock goes with the handle all the same.
+    with suppress(OSError):
         path.unlink(missing_ok=True)
-    except OSError:
-        # Windows removes no open file; the lock goes with the handle all the same.
-        pass
     os.close(handle)
 
 

@@ -56,9 +56,7 @@ def write_outputs(
     members = tree[MEMBERSHIP].to_dataset()
     for name in (MEMBERSHIPS, MEMBERSHIPS_CSV) if options.csv else (MEMBERSHIPS,):
         id_column = schema.id or "customer"
-        write_memberships(
-            stage / name, members, customers, id_column=id_column, language=language
-        )
+        write_memberships(stage / name, members, customers, id_column=id_column, language=language)
     write_profiles(stage / PROFILES, tree[PROFILE].to_dataset(), language)
     save(tree, stage / POSTERIOR, language)
     replace_file(stage / SCHEMA, schema.to_toml().encode(), language)
@@ -98,9 +96,13 @@ def add_comparison(tree: xr.DataTree, comparison: Any) -> None:
     """Put what hard clusterings would have said into the tree, with Ward's linkage."""
     linkage, _ = comparison.dendrogram()
     names = segment_names(tree)
-    found = comparison.dataset().assign_coords(segment_coordinates(len(names), names)).assign(
-        ward_linkage=(("merge", "ward_part"), linkage),
-        ward_row=("ward_customer", np.asarray(comparison.ward.rows, dtype=np.int64)),
+    found = (
+        comparison.dataset()
+        .assign_coords(segment_coordinates(len(names), names))
+        .assign(
+            ward_linkage=(("merge", "ward_part"), linkage),
+            ward_row=("ward_customer", np.asarray(comparison.ward.rows, dtype=np.int64)),
+        )
     )
     found.attrs["summary"] = json.dumps(comparison.summary(), sort_keys=True)
     add_group(tree, COMPARISON, found)
@@ -111,5 +113,5 @@ def stored_comparison(tree: xr.DataTree) -> tuple[dict[str, Any] | None, Any]:
     if COMPARISON not in tree.children:
         return None, None
     found = tree[COMPARISON].to_dataset()
-    top = tree[MEMBERSHIP]["top"].values[found["ward_row"].values]
+    top = tree[MEMBERSHIP].to_dataset()["top"].values[found["ward_row"].values]
     return json.loads(found.attrs["summary"]), (found["ward_linkage"].values, top)

@@ -105,8 +105,6 @@ def compare_runs(old: Manifest, new: Manifest) -> Difference:
         if old.versions.get(name) != new.versions.get(name)
     }
     files = sorted(
-        name
-        for name in old.files | new.files
-        if old.files.get(name) != new.files.get(name)
+        name for name in old.files | new.files if old.files.get(name) != new.files.get(name)
     )
     return Difference(old.data_hash != new.data_hash, changed, tuple(files))

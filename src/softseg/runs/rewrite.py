@@ -143,4 +143,3 @@ def verdict_counts(membership: "xr.Dataset") -> dict[str, int]:
     """Return the number of customers by verdict."""
     verdicts = membership["verdict"].values
     return {name: int((verdicts == name).sum()) for name in ("clear", "ambiguous", "fits none")}
-
