@@ -40,7 +40,7 @@ LOWER, UPPER = 0.05, 0.95
 
 def units(n_tables: int) -> list[str]:
     """Return the names of the units of work: size of the table and seed."""
-    return [f"{n}/{seed}" for n in SIZES for seed in range(n_tables)]
+    return [f"{n}/{seed}" for seed in range(n_tables) for n in SIZES]
 
 
 def frozen_schema() -> Schema:

@@ -116,7 +116,7 @@ def choose(
     *,
     method: Method = "auto",
     n_draws: int = 500,
-    n_tune: int = 300,
+    n_tune: int = 200,
     n_chains: int = 4,
     n_starts: int = 10,
     seed: int,

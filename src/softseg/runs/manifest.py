@@ -50,7 +50,7 @@ class Options(BaseModel):
     segments: int = Field(ge=1)
     method: Literal["auto", "gibbs", "nuts"] = "auto"
     draws: int = Field(default=1000, ge=1)
-    tune: int = Field(default=500, ge=0)
+    tune: int = Field(default=200, ge=0)
     chains: int = Field(default=4, ge=1)
     starts: int = Field(default=10, ge=1)
     seed: int = Field(default=1, ge=0)
