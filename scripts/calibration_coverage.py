@@ -88,7 +88,7 @@ def work(unit: str) -> dict[str, Any]:
     mixture = specify(frozen_schema(), N_SEGMENTS)
     table, truth = simulated(mixture, n, rng)
     statistics = reduce(table)
-    fitted = sample(statistics, mixture, n_draws=1000, rng=rng)
+    fitted = sample(statistics, mixture, n_draws=500, rng=rng)
     draws = fitted.draws.values.flattened()
     true_membership = _memberships(statistics, truth)
     matched = _matched(statistics, draws, truth, true_membership)

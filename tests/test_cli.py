@@ -35,8 +35,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A run folder and what `softseg segment` said."""
     folder = tmp_path_factory.mktemp("cli")
     table, schema = write_small(folder)
-    said = call("segment", table, "--schema", schema, *QUICK_FLAGS, "--names", "[/] A,Müller [b]")
-    return folder / "customers-segments", *said
+    flags = ("--schema", schema, *QUICK_FLAGS, "--out", folder / "run")
+    said = call("segment", table, *flags, "--names", "[/] A,Müller [b]")
+    return folder / "run", *said
 
 
 # --- help
@@ -226,11 +227,14 @@ def test_rerun(made: tuple[Path, str, str], tmp_path: Path) -> None:
     assert "The data have changed" in said
 
 
-def test_a_failed_gate_leaves_the_folder_and_says_so(files: tuple[Path, Path]) -> None:
+def test_a_failed_gate_leaves_the_folder_and_says_so(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     table, schema = files
+    monkeypatch.chdir(table.parent)
     flags = ("--schema", schema, "--segments", 2, "--draws", 10, "--tune", 20, "--starts", 2)
     said, log = call("segment", table, *flags, code=6)
-    folder = table.with_name("customers-segments")
+    folder = Path("customers-segments")
     assert f"Report: {folder / 'report.html'}" in said
     assert (folder / "memberships.parquet").is_file()
     assert say("report.withheld") in log

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,9 +11,6 @@ from softseg.wording import say
 
 if TYPE_CHECKING:
     from softseg.tables.schema import Schema
-
-type Language = Literal["en", "de"]
-type Method = Literal["auto", "gibbs", "nuts"]
 
 TableArgument = Annotated[
     Path, typer.Argument(metavar="TABLE", help="CSV, Parquet or Excel file, one row per customer.")
@@ -29,7 +26,6 @@ LanguageOption = Annotated[
     Literal["en", "de"] | None,
     typer.Option(help="Language of messages and report; by default the schema's."),
 ]
-OutOption = Annotated[Path | None, typer.Option(help="Folder to write to.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Fixes every draw.")]
 CoresOption = Annotated[
     int | None, typer.Option(min=1, help="Threads; all by default. They change no number.")
@@ -70,10 +66,5 @@ def split_names(text: str | None) -> tuple[str, ...]:
 
 
 def folder_for(table: Path, out: Path | None) -> Path:
-    """Return the folder to write to: by default one beside the table, named after it."""
-    return out or table.with_name(f"{table.stem}-segments")
-
-
-def given(**values: Any) -> dict[str, Any]:
-    """Return the values that are not None."""
-    return {name: value for name, value in values.items() if value is not None}
+    """Return the folder to write to: by default one here, named after the table."""
+    return out or Path(f"{table.stem}-segments")

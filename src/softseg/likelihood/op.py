@@ -4,7 +4,7 @@ The node returns the log-likelihood and, from the same pass over the patterns, t
 statistics. By Fisher's identity these are the gradient, so that differentiating the graph adds
 no second pass. The patterns are inputs of the node, not part of it: as shared variables they
 reach the compiled code through pointers, and the code that numba caches on disk serves every
-table of the same schema and number of segments.
+table under the same frozen schema and number of segments; the numbers of the schema are part of it.
 """
 
 from collections.abc import Sequence

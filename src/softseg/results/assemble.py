@@ -15,6 +15,7 @@ from softseg.results.describe import describe
 from softseg.results.tree import add_group, posterior_tree
 from softseg.tables.dependence import missing_related
 from softseg.tables.table import Table
+from softseg.wording import say
 
 VERSIONS = ("softseg", "numpy", "numba", "pymc", "nutpie", "arviz", "xarray", "scipy")
 
@@ -75,8 +76,13 @@ def _attributes(fit: Fit) -> dict[str, Any]:
             "not_permutations": fit.aligned.not_permutations,
         },
         "missing_related": _missing_related(fit.table),
+        "dropped_columns": {name: _constant(fit.table) for name in fit.table.dropped},
         "language": fit.table.schema.language,
     }
+
+
+def _constant(table: Table) -> str:
+    return say("results.constant", table.schema.language)
 
 
 def _missing_related(table: Table) -> list[dict[str, Any]]:

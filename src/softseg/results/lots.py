@@ -57,7 +57,7 @@ def draw_totals(members: Array, rows: Rows, patterns: slice, rng: np.random.Gene
     n_segments, n_samples = members.shape[1:]
     totals = np.zeros((rows.weights.shape[1], n_segments, n_samples))
     edges = np.cumsum(members, axis=1)
-    begin, end = rows.first[patterns.start], rows.first[patterns.stop]
+    begin, end = int(rows.first[patterns.start]), int(rows.first[patterns.stop])
     owner = np.searchsorted(rows.first, np.arange(begin, end), side="right") - 1 - patterns.start
     step = max(1, MOST_NUMBERS // n_samples)
     for start in range(begin, end, step):

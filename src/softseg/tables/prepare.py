@@ -112,6 +112,7 @@ def _table(schema: Schema, found: Examined) -> Table:
         rows=np.arange(1, len(found.rows) + 1, dtype=np.int64),
         customers=found.customers,
         n_opted_out=found.n_opted_out,
+        dropped=tuple(found.constant),
     )
 
 

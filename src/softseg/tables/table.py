@@ -31,6 +31,8 @@ class Table:
         rows left out leave no trace; (customer,). Faults count the rows of the file.
     customers
         Ids as text, None without an id column. They go nowhere but into `memberships.parquet`.
+    dropped
+        Indicators that were left out because they are the same for every customer.
     n_opted_out
         How many rows were dropped because the customer objects. Written to no output, so that
         these rows leave no trace.
@@ -44,6 +46,7 @@ class Table:
     rows: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     customers: tuple[str, ...] | None = None
     n_opted_out: int = 0
+    dropped: tuple[str, ...] = ()
 
     @property
     def n_customers(self) -> int:
