@@ -10,6 +10,7 @@ from oracles.naive_pymc import naive_mixture
 from oracles.small_tables import family_table, table_of
 from softseg.errors import UsageError
 from softseg.families.namespace import NUMPY
+from softseg.inference.gibbs import gibbs
 from softseg.inference.nuts import _inside, compile_nuts, nuts
 from softseg.inference.starts import fitted_to
 from softseg.likelihood.kernel import expected_statistics
@@ -115,10 +116,14 @@ def naive_posterior(fitted):
     return {name: found[name].to_numpy() for name in kept}
 
 
-def test_nuts_and_a_naive_model_have_the_same_posterior(run, naive_posterior):
+def test_nuts_gibbs_and_a_naive_model_have_the_same_posterior(fitted, run, naive_posterior):
+    _, statistics, mixture, start = fitted
     draws = run(n_draws=1500, n_tune=500, cores=2, seed=3)
+    rngs = np.random.default_rng(4).spawn(4)
+    sweeps, _ = gibbs(statistics, mixture, [start] * 4, n_draws=4000, n_tune=200, rngs=rngs)
     posteriors = {
         "nuts": ordered(posterior_of(draws), ORDER),
+        "gibbs": ordered(posterior_of(sweeps), ORDER),
         "naive": ordered(naive_posterior, ORDER),
     }
 
