@@ -4,32 +4,14 @@ For signed, roughly symmetric amounts. Parameters: ``mean`` μ and ``sd`` σ in 
 data. Default priors: μ Normal, σ² inverse-Gamma, independent.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from softseg.families import normal
-from softseg.families.base import (
-    Array,
-    Block,
-    Coding,
-    Family,
-    Measure,
-    Namespace,
-    Observed,
-    Parameter,
-    Parameters,
-    Priors,
-    Sums,
-)
-from softseg.priors import Prior
-
-NAMES = ("mean", "sd")
-NO_CELLS = np.empty((0, 1))
+from softseg.families.base import Array, Coding, Measure, Parameter, Parameters
+from softseg.families.normal import NormalOnScale
 
 
-class Gaussian(Family):
+class Gaussian(NormalOnScale):
     """Normal distribution of the values themselves."""
 
     name = "gaussian"
@@ -43,58 +25,17 @@ class Gaussian(Family):
         """Every finite number."""
         return np.isfinite(values)
 
-    def coding(self, observed: Observed) -> Coding:
-        """Centre and scale are mean and sd of the training rows."""
-        centre, scale = normal.centre_and_scale(observed.values)
-        return Coding(centre=centre, scale=scale)
+    def transform(self, x: Array, coding: Coding) -> Array:
+        """The value itself."""
+        return x
 
-    def default_priors(self, observed: Observed) -> dict[str, Prior]:
-        """Wide on the scale of the whole table."""
-        return normal.default_priors(observed.coding, *NAMES)
+    def inverse(self, t: Array, coding: Coding) -> Array:
+        """The place itself."""
+        return t
 
-    def encode(self, observed: Observed) -> Block:
-        """T = (z, z²) of the standardised values."""
-        coding, measure = observed.coding, observed.measure()
-        z = (observed.values - coding.centre) / coding.scale
-        log_base = -measure * (normal.LOG_ROOT_2PI + np.log(coding.scale))
-        return Block(normal.statistics(z, observed), measure, None, NO_CELLS, log_base)
-
-    def natural(self, parameters: Parameters, coding: Coding, xp: Namespace) -> list[Any]:
-        """η = (μ/σ², −1/(2σ²))."""
-        return normal.natural(parameters["mean"], parameters["sd"], coding)
-
-    def log_partition(self, parameters: Parameters, coding: Coding, xp: Namespace) -> Any:
-        """A = μ²/(2σ²) + log σ."""
-        return normal.log_partition(parameters["mean"], parameters["sd"], coding, xp)
-
-    def maximise(
-        self, sums: Sums, parameters: Parameters, priors: Priors | None, coding: Coding
-    ) -> dict[str, Array]:
-        """Moments, or their posterior mode."""
-        return normal.maximise(sums, parameters, priors, coding, NAMES)
-
-    def update(
-        self,
-        rng: np.random.Generator,
-        sums: Sums,
-        parameters: Parameters,
-        priors: Priors,
-        coding: Coding,
-    ) -> dict[str, Array]:
-        """Mean given sd, then sd given mean."""
-        return normal.update(rng, sums, parameters, priors, coding, NAMES)
-
-    def draw(
-        self,
-        rng: np.random.Generator,
-        parameters: Parameters,
-        segment: NDArray[np.intp],
-        exposure: Array | None,
-        coding: Coding,
-    ) -> Array:
-        """Normal draws."""
-        mean, sd = np.asarray(parameters["mean"]), np.asarray(parameters["sd"])
-        return mean[segment] + sd[segment] * rng.standard_normal(len(segment))
+    def log_slope(self, x: Array, coding: Coding) -> Array:
+        """Zero."""
+        return np.zeros_like(x)
 
     def profile(self, parameters: Parameters, coding: Coding) -> list[Measure]:
         """Mean, compared with the base in sd of the base; sd."""
