@@ -13,7 +13,7 @@ from softseg.families.positive import (
     Conditional,
     climb_positive,
     log_prior,
-    prior_numbers,
+    prior_data,
     slice_positive,
 )
 from softseg.priors import DISTRIBUTIONS, Prior, for_segments
@@ -62,7 +62,7 @@ def test_every_positive_prior_has_a_code():
 @pytest.mark.parametrize("name", sorted(PRIORS))
 def test_coded_priors_are_the_priors_up_to_a_constant(name):
     prior = for_segments(PRIORS[name][0], 1)
-    codes, first, second = prior_numbers(prior)
+    codes, first, second = prior_data(prior)
     x = np.array([0.3, 1.0, 2.5, 40.0])
     ours = np.array([log_prior(codes[0], first[0], second[0], value) for value in x])
     theirs = DISTRIBUTIONS[name].log_density(x, **PRIORS[name][0].parameters)

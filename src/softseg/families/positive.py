@@ -83,7 +83,7 @@ class Conditional:
     customers: Array = field(default_factory=lambda: EMPTY)
     events: Array = field(default_factory=lambda: EMPTY)
 
-    def arrays(self) -> tuple[Any, ...]:
+    def data(self) -> tuple[Any, ...]:
         """Return everything as the compiled functions take it."""
         return (
             self.kind, self.n, self.s, self.other, self.values, self.at_value,
@@ -92,7 +92,7 @@ class Conditional:
 
     def at(self, x: Array) -> Array:
         """Return the log density at one value per segment, shape (segment,)."""
-        return density_kernel(np.asarray(x, dtype=float), *self.arrays())
+        return density_kernel(np.asarray(x, dtype=float), self.data())
 
 
 def slice_positive(
@@ -107,12 +107,9 @@ def slice_positive(
     `width` guesses the breadth of the density of the logarithm; it must not depend on `start`,
     and changes the speed, not the target. Shapes (segment,).
     """
-    codes, first, second = prior_numbers(prior)
-    moved = slice_kernel(
-        rng, np.ascontiguousarray(start, dtype=float), np.ascontiguousarray(width, dtype=float),
-        prior.free, codes, first, second, *conditional.arrays(),
-    )  # fmt: skip
-    return prior.hold(moved)
+    start, width = (np.ascontiguousarray(x, dtype=float) for x in (start, width))
+    data = conditional.data()
+    return prior.hold(slice_kernel(rng, start, width, prior.free, prior_data(prior), data))
 
 
 def climb_positive(
@@ -121,7 +118,6 @@ def climb_positive(
     prior: SegmentPrior | None,
     lower: float | Array = 1e-12,
     upper: float | Array = 1e12,
-    steps: int = NEWTON_STEPS,
 ) -> Array:
     """Return where each segment's density is largest, at least as high as at `start`.
 
@@ -130,25 +126,23 @@ def climb_positive(
     """
     k = len(start)
     flat = np.zeros(k, dtype=np.int64), np.zeros(k), np.zeros(k)
-    codes, first, second = flat if prior is None else prior_numbers(prior)
+    coded = flat if prior is None else prior_data(prior)
     low, high = (np.broadcast_to(np.asarray(x, dtype=float), k).copy() for x in (lower, upper))
-    found = climb_kernel(
-        np.ascontiguousarray(start, dtype=float), low, high, steps,
-        codes, first, second, *conditional.arrays(),
-    )  # fmt: skip
+    begin = np.ascontiguousarray(start, dtype=float)
+    found = climb_kernel(begin, low, high, coded, conditional.data())
     return found if prior is None else prior.hold(found)
 
 
-def prior_numbers(prior: SegmentPrior) -> tuple[Any, Array, Array]:
+def prior_data(prior: SegmentPrior) -> tuple[Any, Array, Array]:
     """Return each segment's prior as a code and two numbers; flat where it is fixed."""
-    cached = prior.__dict__.get("_numbers")
+    cached = prior.__dict__.get("_coded")
     if cached is None:
         codes = np.array([PRIOR_CODES.get(p.name, FLAT) for p in prior.priors], dtype=np.int64)
         numbers = [[*p.parameters.values(), 0.0, 0.0][:2] for p in prior.priors]
         pairs = [n if c else [0.0, 0.0] for n, c in zip(numbers, codes, strict=True)]
         table = np.array(pairs, dtype=float)
         cached = codes, np.ascontiguousarray(table[:, 0]), np.ascontiguousarray(table[:, 1])
-        prior.__dict__["_numbers"] = cached
+        prior.__dict__["_coded"] = cached
     return cached
 
 
@@ -171,10 +165,9 @@ def log_prior(code, a, b, x):  # pragma: no cover
 
 
 @njit(**COMPILED)
-def log_density(
-    x, k, kind, n, s, other, values, at_value, exposures, customers, events
-):  # pragma: no cover
+def log_density(x, k, data):  # pragma: no cover
     """Log density of segment k's parameter at x."""
+    kind, n, s, other, values, at_value, exposures, customers, events = data
     if kind == 0:
         if x > STIRLING_FROM:
             return n[k] * (0.5 * np.log(x / (2.0 * np.pi)) - 1.0 / (12.0 * x)) + x * s[k]
@@ -199,71 +192,47 @@ def log_density(
 
 
 @njit(**COMPILED)
-def density_kernel(
-    x, kind, n, s, other, values, at_value, exposures, customers, events
-):  # pragma: no cover
+def density_kernel(x, data):  # pragma: no cover
     """Log density of every segment, without prior."""
     out = np.empty(len(x))
     for k in range(len(x)):
-        out[k] = log_density(
-            x[k], k, kind, n, s, other, values, at_value, exposures, customers, events
-        )
+        out[k] = log_density(x[k], k, data)
     return out
 
 
 @njit(**COMPILED)
-def on_log_scale(
-    u, jacobian, k, codes, first, second,
-    kind, n, s, other, values, at_value, exposures, customers, events,
-):  # pragma: no cover  # fmt: skip
-    """Log density plus prior of segment k at e to the power of u."""
+def height(u, jacobian, k, prior, data):  # pragma: no cover
+    """Log density plus prior of segment k at e to the power of u, plus jacobian times u."""
     if u > LARGEST_LOG or u < SMALLEST_LOG:
         return -np.inf
     x = np.exp(u)
-    likelihood = log_density(
-        x, k, kind, n, s, other, values, at_value, exposures, customers, events
-    )
-    height = likelihood + log_prior(codes[k], first[k], second[k], x) + jacobian * u
-    return height if height == height else -np.inf
+    codes, first, second = prior
+    found = log_density(x, k, data) + log_prior(codes[k], first[k], second[k], x) + jacobian * u
+    return -np.inf if np.isnan(found) else found
 
 
 @njit(**COMPILED)
-def slice_kernel(
-    rng, start, width, free, codes, first, second,
-    kind, n, s, other, values, at_value, exposures, customers, events,
-):  # pragma: no cover  # fmt: skip
+def slice_kernel(rng, start, width, free, prior, data):  # pragma: no cover
     """One slice step per free segment."""
     out = start.copy()
     for k in range(len(start)):
         if not free[k]:
             continue
         u = np.log(start[k])
-        level = on_log_scale(
-            u, 1.0, k, codes, first, second,
-            kind, n, s, other, values, at_value, exposures, customers, events,
-        ) - rng.standard_exponential()  # fmt: skip
+        level = height(u, 1.0, k, prior, data) - rng.standard_exponential()
         left = u - width[k] * rng.random()
         right = left + width[k]
         to_left = int(MAX_STEPS * rng.random())
         to_right = MAX_STEPS - 1 - to_left
-        while to_left > 0 and level < on_log_scale(
-            left, 1.0, k, codes, first, second,
-            kind, n, s, other, values, at_value, exposures, customers, events,
-        ):  # fmt: skip
+        while to_left > 0 and level < height(left, 1.0, k, prior, data):
             left -= width[k]
             to_left -= 1
-        while to_right > 0 and level < on_log_scale(
-            right, 1.0, k, codes, first, second,
-            kind, n, s, other, values, at_value, exposures, customers, events,
-        ):  # fmt: skip
+        while to_right > 0 and level < height(right, 1.0, k, prior, data):
             right += width[k]
             to_right -= 1
         for _ in range(MAX_SHRINKS):
             proposal = left + (right - left) * rng.random()
-            if level < on_log_scale(
-                proposal, 1.0, k, codes, first, second,
-                kind, n, s, other, values, at_value, exposures, customers, events,
-            ):  # fmt: skip
+            if level < height(proposal, 1.0, k, prior, data):
                 out[k] = np.exp(proposal)
                 break
             if proposal < u:
@@ -274,30 +243,18 @@ def slice_kernel(
 
 
 @njit(**COMPILED)
-def climb_kernel(
-    start, lower, upper, steps, codes, first, second,
-    kind, n, s, other, values, at_value, exposures, customers, events,
-):  # pragma: no cover  # fmt: skip
+def climb_kernel(start, lower, upper, prior, data):  # pragma: no cover
     """Newton steps with central differences, halved until they go up."""
     out = start.copy()
     for k in range(len(start)):
         low, high = np.log(lower[k]), np.log(upper[k])
         u = min(max(np.log(start[k]), low), high)
-        height = on_log_scale(
-            u, 0.0, k, codes, first, second,
-            kind, n, s, other, values, at_value, exposures, customers, events,
-        )  # fmt: skip
-        for _ in range(steps):
-            above = on_log_scale(
-                u + DIFFERENCE, 0.0, k, codes, first, second,
-                kind, n, s, other, values, at_value, exposures, customers, events,
-            )  # fmt: skip
-            below = on_log_scale(
-                u - DIFFERENCE, 0.0, k, codes, first, second,
-                kind, n, s, other, values, at_value, exposures, customers, events,
-            )  # fmt: skip
+        here = height(u, 0.0, k, prior, data)
+        for _ in range(NEWTON_STEPS):
+            above = height(u + DIFFERENCE, 0.0, k, prior, data)
+            below = height(u - DIFFERENCE, 0.0, k, prior, data)
             slope = (above - below) / (2.0 * DIFFERENCE)
-            curvature = (above - 2.0 * height + below) / DIFFERENCE**2
+            curvature = (above - 2.0 * here + below) / DIFFERENCE**2
             step = -slope / curvature if curvature < 0.0 else LONGEST_STEP * np.sign(slope)
             step = min(max(step, -LONGEST_STEP), LONGEST_STEP)
             moved = 0.0
@@ -305,13 +262,10 @@ def climb_kernel(
                 trial = min(max(u + step, low), high)
                 if abs(trial - u) <= TOLERANCE:
                     break
-                trial_height = on_log_scale(
-                    trial, 0.0, k, codes, first, second,
-                    kind, n, s, other, values, at_value, exposures, customers, events,
-                )  # fmt: skip
-                if trial_height > height:
+                there = height(trial, 0.0, k, prior, data)
+                if there > here:
                     moved = abs(trial - u)
-                    u, height = trial, trial_height
+                    u, here = trial, there
                     break
                 step *= 0.5
             if moved <= TOLERANCE:
