@@ -19,4 +19,4 @@ def write_example(path: Path, language: str = "en") -> tuple[Path, "Schema"]:
     except OSError as error:
         raise unwritable(path.parent, error, language) from error
     write_csv(path, example_frame(), language)
-    return path, example_schema().model_copy(update={"language": language})
+    return path, example_schema(language)

@@ -16,6 +16,7 @@ from softseg.checks import whole_number
 from softseg.families import family
 from softseg.families.base import Array, Coding
 from softseg.tables.schema import IndicatorSchema, Schema, ValueSchema
+from softseg.wording import has, say
 
 SEGMENTS: Final = (
     "Occasional buyers",
@@ -41,28 +42,24 @@ INDUSTRY: Final = (
 
 type Truth = Mapping[str, Mapping[str, Array]]
 
-INDICATORS: Final[Mapping[str, tuple[str, str | None, tuple[str, ...], Mapping[str, Any]]]] = {
+INDICATORS: Final[Mapping[str, tuple[str, tuple[str, ...], Mapping[str, Any]]]] = {
     "margin_rate": (
         "gaussian",
-        "share of revenue",
         (),
         {"mean": [0.27, 0.19, 0.31, 0.33], "sd": [0.09, 0.06, 0.08, 0.06]},
     ),
     "orders": (
         "negative_binomial",
-        "orders a year",
         (),
         {"rate": [5.0, 24.0, 11.0, 33.0], "shape": [1.6, 3.0, 2.2, 4.0]},
     ),
     "order_value": (
         "lognormal",
-        "EUR an order",
         (),
         {"log_mean": np.log([900.0, 1750.0, 2500.0, 4200.0]), "log_sd": [0.65, 0.50, 0.60, 0.46]},
     ),
     "engineering_hours": (
         "hurdle_lognormal",
-        "hours a year",
         (),
         {
             "probability": [0.08, 0.16, 0.78, 0.52],
@@ -72,13 +69,11 @@ INDICATORS: Final[Mapping[str, tuple[str, str | None, tuple[str, ...], Mapping[s
     ),
     "service_cost": (
         "gamma",
-        "EUR a year",
         (),
         {"mean": [380.0, 1200.0, 2100.0, 3900.0], "shape": [1.5, 2.2, 2.0, 2.5]},
     ),
     "technology_level": (
         "categorical",
-        None,
         TECHNOLOGY,
         {
             "probability": [
@@ -91,13 +86,11 @@ INDICATORS: Final[Mapping[str, tuple[str, str | None, tuple[str, ...], Mapping[s
     ),
     "price_sensitivity": (
         "gaussian",
-        "index points",
         (),
         {"mean": [6.0, 7.2, 4.2, 4.4], "sd": [1.7, 1.3, 1.5, 1.4]},
     ),
     "delivery_needs": (
         "categorical",
-        None,
         DELIVERY,
         {
             "probability": [
@@ -110,19 +103,16 @@ INDICATORS: Final[Mapping[str, tuple[str, str | None, tuple[str, ...], Mapping[s
     ),
     "complaints": (
         "poisson",
-        "complaints a year",
         (),
         {"rate": [0.18, 0.75, 0.55, 1.10]},
     ),
     "payment_days": (
         "gamma",
-        "days",
         (),
         {"mean": [33.0, 45.0, 33.0, 29.0], "shape": [7.0, 9.0, 9.0, 12.0]},
     ),
     "industry": (
         "categorical",
-        None,
         INDUSTRY,
         {
             "probability": [
@@ -135,7 +125,6 @@ INDICATORS: Final[Mapping[str, tuple[str, str | None, tuple[str, ...], Mapping[s
     ),
     "potential": (
         "lognormal",
-        "EUR a year",
         (),
         {
             "log_mean": np.log([16_000.0, 90_000.0, 80_000.0, 240_000.0]),
@@ -200,7 +189,7 @@ def metalworking_supplier(n_customers: int = 1200, seed: int = DEFAULT_SEED) -> 
     gaps = _gaps(rng, cells, value["contribution"])
     customers = [f"C{number:05d}" for number in range(1, n_customers + 1)]
     columns: dict[str, Any] = {"customer": customers}
-    for name, (_, _, levels, _) in INDICATORS.items():
+    for name, (_, levels, _) in INDICATORS.items():
         columns[name] = _column(cells[name], levels, gaps.get(name))
     frame = pd.DataFrame(columns | value)
     truth = pd.DataFrame(
@@ -218,28 +207,38 @@ def example_frame() -> Any:
     return metalworking_supplier().frame
 
 
-def example_schema() -> Schema:
-    """Return the schema of the bundled example."""
+def example_schema(language: str = "en") -> Schema:
+    """Return the schema of the bundled example, its labels and units in a language."""
     indicators = {
-        name: IndicatorSchema(family=kind, unit=unit, levels=list(levels) or None)
-        for name, (kind, unit, levels, _) in INDICATORS.items()
+        name: IndicatorSchema(
+            family=kind,
+            label=say(f"example.{name}", language),
+            unit=say(f"example.unit.{name}", language) if has(f"example.unit.{name}") else None,
+            levels=list(levels) or None,
+        )
+        for name, (kind, levels, _) in INDICATORS.items()
     }
-    euro = ValueSchema(currency="EUR", period="year")
-    return Schema(
-        id="customer", indicators=indicators, value={"contribution": euro, "revenue": euro}
-    )
+    value = {
+        name: ValueSchema(
+            currency="EUR",
+            period=say("example.year", language),
+            label=say(f"example.{name}", language),
+        )
+        for name in ("contribution", "revenue")
+    }
+    return Schema(id="customer", indicators=indicators, value=value, language=language)
 
 
 def true_parameters() -> dict[str, dict[str, Array]]:
     """Return the true parameters of every indicator; (segment,) or (segment, level)."""
     return {
         name: {key: np.array(numbers, dtype=float) for key, numbers in parameters.items()}
-        for name, (_, _, _, parameters) in INDICATORS.items()
+        for name, (_, _, parameters) in INDICATORS.items()
     }
 
 
 def _draw(rng: np.random.Generator, name: str, segment: NDArray[np.intp]) -> Array:
-    kind, _, levels, _ = INDICATORS[name]
+    kind, levels, _ = INDICATORS[name]
     parameters = true_parameters()[name]
     values = family(kind).draw(rng, parameters, segment, None, Coding(levels))
     return np.round(values, DECIMALS[name]) if name in DECIMALS else values
