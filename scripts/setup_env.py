@@ -194,6 +194,7 @@ def uv_environment(python: "str | None" = None, downloads: bool = False) -> "dic
     """The system's certificates, our folder, and no download of a Python that is not needed."""
     env = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     env["UV_SYSTEM_CERTS"] = "1"
+    env["UV_COMPILE_BYTECODE"] = "1"  # once here, not at every first import
     env["UV_PROJECT_ENVIRONMENT"] = str(VENV)
     env["UV_PYTHON_DOWNLOADS"] = "automatic" if downloads else "never"
     if python:

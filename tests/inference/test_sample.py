@@ -8,7 +8,7 @@ from builders import frame_of, mixed_table, schema_of, truth
 from softseg.errors import UsageError
 from softseg.inference.fit import fit
 from softseg.inference.modes import find_modes
-from softseg.inference.sample import choose_method, explore, rivals, sample
+from softseg.inference.sample import choose_method, explore, sample
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import specify
 from softseg.tables.prepare import prepare
@@ -108,4 +108,4 @@ def test_explorers_find_the_best_mode_that_em_was_not_given():
     assert merged.best.objective >= good.best.objective - 0.01
     assert merged.n_starts == good.n_starts + 4
     assert 1 <= len(ends) <= 4
-    assert all(m.objective < merged.best.objective for m in rivals(merged))
+    assert all(m.objective < merged.best.objective for m in merged.rivals)

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 SETTLED: Final = 0.10
 """Further segments change nothing that matters when the customer's picture moves by less (sd)."""
 FEWEST_HANDLED, MOST_HANDLED = 4, 8
+MIXING: Final = frozenset({"rhat", "ess_bulk", "ess_tail"})
+LOOSE_RHAT: Final = 1.05
+"""R-hat up to which a short run serves to compare numbers of segments."""
 LOO_DRAWS: Final = 500
 
 
@@ -51,9 +54,14 @@ class Candidate:
     picture: Array
 
     @property
-    def passed(self) -> bool:
-        """Whether the gate let it through."""
-        return self.fit.diagnosis.status == "good"
+    def usable(self) -> bool:
+        """Whether its segments are identified; draws that mix a little slowly do not matter here.
+
+        The fit that is used in the end must pass the whole gate.
+        """
+        failed = {check.name for check in self.fit.diagnosis.failed}
+        rhat = self.fit.diagnosis.check("rhat").value
+        return failed <= MIXING and (rhat is None or rhat < LOOSE_RHAT)
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Choice:
     Attributes
     ----------
     recommended
-        Number of segments, None where no candidate passed the gate.
+        Number of segments, None where no candidate has identified segments.
     reasons
         Keys of the catalogue with their values, in the order in which they are read.
     shifts
@@ -153,38 +161,56 @@ def choose(
 def recommend(candidates: Sequence[Candidate]) -> Choice:
     """Return the smallest number beyond which nothing that matters for a decision changes."""
     shifts = tuple(picture_shift(a, b) for a, b in pairwise(candidates))
-    passed = [c for c in candidates if c.passed]
-    refused = [c.n_segments for c in candidates if not c.passed]
-    if not passed:
+    usable = [c for c in candidates if c.usable]
+    if not usable:
         return Choice(tuple(candidates), None, (("choose.none", {}),), shifts)
-    best = max(passed, key=lambda c: c.loo.elpd)
-    by_loo = next(c for c in passed if _as_good(c, best))
+    best = max(usable, key=lambda c: c.loo.elpd)
+    by_loo = next(c for c in usable if _as_good(c, best))
     settled = next(
-        c for c in passed if all(picture_shift(c, d) < SETTLED for d in passed if _after(c, d))
+        c for c in usable if all(picture_shift(c, d) < SETTLED for d in usable if _after(c, d))
     )
     taken = min(by_loo, settled, key=lambda c: c.n_segments)
-    reasons: list[tuple[str, dict[str, float]]] = []
+    reasons = _why(candidates, usable, taken, by_loo)
+    return Choice(tuple(candidates), taken.n_segments, tuple(reasons), shifts)
+
+
+def _why(
+    candidates: Sequence[Candidate],
+    usable: Sequence[Candidate],
+    taken: Candidate,
+    by_loo: Candidate,
+) -> list[tuple[str, dict[str, float]]]:
+    """Return the reasons for a recommendation, in the order in which they are read."""
     k = taken.n_segments
+    reasons: list[tuple[str, dict[str, float]]] = []
     reasons.append(("choose.one", {}) if k == 1 else ("choose.recommended", {"k": k}))
-    if by_loo.n_segments <= settled.n_segments:
-        reasons.append(("choose.loo", {"k": k}))
-    elif k < passed[-1].n_segments:
-        reasons.append(("choose.settled", {"k": k, "shift": SETTLED}))
-    gain = best.loo.elpd - candidates[0].loo.elpd
-    if gain > 0 and k > candidates[0].n_segments:
-        share = min((taken.loo.elpd - candidates[0].loo.elpd) / gain, 1.0)
+    if taken is not usable[-1]:
+        loo_decides = taken is by_loo
+        reason = ("choose.loo", {"k": k}) if loo_decides else _settled(k)
+        reasons.append(reason)
+    refused = [c for c in candidates if not c.usable]
+    if refused:
+        reasons.append(("choose.refused", {f"k{c.n_segments}": c.n_segments for c in refused}))
+    first, top = candidates[0].loo.elpd, max(candidates, key=lambda c: c.loo.elpd)
+    if top.loo.elpd > first and k > candidates[0].n_segments:
+        share = min((taken.loo.elpd - first) / (top.loo.elpd - first), 1.0)
         reasons.append(("choose.enough", {"k": k, "share": share}))
-    if len(passed) > 2 and best is passed[-1] and not refused:
-        reasons.append(("choose.never_turns", {"k": best.n_segments}))
-    lowest = {key: min(passed, key=lambda c: getattr(c, key)).n_segments for key in ("bic", "icl")}
-    reasons.append(("choose.bic", dict(lowest)))
+    if len(candidates) > 2 and top is candidates[-1]:
+        reasons.append(("choose.never_turns", {"k": top.n_segments}))
+    lowest: dict[str, float] = {
+        "bic": min(candidates, key=lambda c: c.bic).n_segments,
+        "icl": min(candidates, key=lambda c: c.icl).n_segments,
+    }
+    reasons.append(("choose.bic", lowest))
     if k > MOST_HANDLED:
         reasons.append(("choose.too_many", {"k": k}))
     elif 1 < k < FEWEST_HANDLED:
         reasons.append(("choose.range", {}))
-    if refused:
-        reasons.append(("choose.refused", {f"k{n}": n for n in refused}))
-    return Choice(tuple(candidates), k, tuple(reasons), shifts)
+    return reasons
+
+
+def _settled(k: int) -> tuple[str, dict[str, float]]:
+    return "choose.settled", {"k": k, "shift": SETTLED}
 
 
 def picture_shift(first: Candidate, second: Candidate) -> float:

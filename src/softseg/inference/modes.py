@@ -1,7 +1,7 @@
 """Modes of the likelihood or the posterior by EM from many starts: `find_modes`.
 
-Short runs from every start, the better half finished (small EM; Biernacki, Celeux and Govaert
-2003).
+Short runs from every start; on large tables only the better half is finished (small EM; Biernacki,
+Celeux and Govaert 2003).
 
 Two kinds of mode. ``prior=None`` is maximum likelihood in the constrained space, with a floor for
 scales (`families.base.SCALE_FLOOR`): published log-likelihoods are met with it. With the schema's
@@ -10,22 +10,37 @@ priors the log prior density of the named parameters is added, without Jacobians
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
+from softseg.errors import UsageError
 from softseg.families.base import Array
+from softseg.families.namespace import NUMPY
 from softseg.inference.draws import Progress
 from softseg.inference.em import Run, climb
 from softseg.inference.starts import random_start
+from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
 
 SHORT_CYCLES = 12
+ENOUGH_HITS = 2
+ROUNDS = 4
+FINISH_ALL = 20_000
+"""Up to so many patterns every short run is finished: some modes show themselves late."""
+WORTH_THREADS = 3000
+"""Below so many patterns a step is mostly Python, and threads would wait for each other."""
 LONG_CYCLES = 3000
 NEAR = 5.0
 """Short runs within so many log units of the best one are finished as well."""
+RIVAL = 10.0
+"""A mode that lies within so many log units of the best one counts as near."""
+SAME_SOLUTION = 0.95
+"""Near modes in which so many customers keep their top segment are the same solution."""
 SAME_MODE = 0.01
 """Two runs that end within so many log units are the same mode up to labels."""
 
@@ -44,6 +59,8 @@ class Mode:
         What was maximised: the log-likelihood, or it plus the log prior.
     sizes
         Expected customers of each segment, shape (segment,).
+    top
+        Most probable segment of each pattern, shape (pattern,).
     hits
         How many starts ended here.
     """
@@ -52,6 +69,7 @@ class Mode:
     log_likelihood: float
     objective: float
     sizes: Array
+    top: NDArray[np.intp]
     hits: int = 1
 
 
@@ -67,11 +85,14 @@ class Modes:
         Number of starts.
     converged
         Whether the best run ended because it gained no more, not because of its length.
+    count
+        Customers of each pattern, shape (pattern,).
     """
 
     modes: tuple[Mode, ...]
     n_starts: int
     converged: bool
+    count: Array
 
     @property
     def best(self) -> Mode:
@@ -79,9 +100,36 @@ class Modes:
         return self.modes[0]
 
     @property
+    def near(self) -> list[Mode]:
+        """The other modes within `RIVAL` log units of the best."""
+        return [m for m in self.modes[1:] if m.objective > self.best.objective - RIVAL]
+
+    @property
+    def rivals(self) -> list[Mode]:
+        """The near modes that put more than one customer in twenty into another segment."""
+        return [mode for mode in self.near if self._agreement(mode) < SAME_SOLUTION]
+
+    @property
+    def hits(self) -> int:
+        """How many starts found the best solution: the highest mode or a near one like it.
+
+        Modes that differ only in a probability at the edge of its range are one solution.
+        """
+        alike = [mode for mode in self.near if self._agreement(mode) >= SAME_SOLUTION]
+        return self.best.hits + sum(mode.hits for mode in alike)
+
+    @property
     def hit_rate(self) -> float:
-        """Share of the starts that ended in the highest mode."""
-        return self.best.hits / self.n_starts
+        """Share of the starts that found the best solution."""
+        return self.hits / self.n_starts
+
+    def _agreement(self, mode: Mode) -> float:
+        """Return the share of customers with the same top segment as in the best mode."""
+        k = len(self.best.sizes)
+        pair = self.best.top * k + mode.top
+        cross = np.bincount(pair, weights=self.count, minlength=k * k).reshape(k, k)
+        rows, columns = linear_sum_assignment(cross, maximize=True)
+        return float(cross[rows, columns].sum() / self.count.sum())
 
 
 def find_modes(
@@ -92,10 +140,13 @@ def find_modes(
     n_starts: int = 10,
     rng: np.random.Generator,
     cores: int = 1,
-    starts: Sequence[Values] = (),
+    known: Modes | None = None,
     progress: Progress | None = None,
 ) -> Modes:
     """Return the distinct modes of a mixture, best first, with how often each was hit.
+
+    As long as the best mode has been hit only once, another round of starts follows, `ROUNDS` in
+    all at the most.
 
     Parameters
     ----------
@@ -103,35 +154,87 @@ def find_modes(
         ``"schema"`` for the posterior mode under the mixture's priors; None for maximum
         likelihood.
     n_starts
-        Number of random starts.
+        Number of random starts in a round.
     rng
         Gives every start its own generator, so that the result does not depend on `cores`.
-    starts
-        Further starts, for instance ends of Markov chains; finished without a short run.
+    known
+        Modes found before; the search goes on from there.
     """
-    use_priors = prior == "schema"
+    report = progress or (lambda stage, share: None)
+    modes = known
+    for _ in range(ROUNDS):
+        runs = _round(statistics, mixture, prior == "schema", rng.spawn(n_starts), cores, report)
+        found = [_mode(statistics, run) for run in runs]
+        modes = merged(modes, found, n_starts, statistics.count, runs[0].converged)
+        if modes.hits >= ENOUGH_HITS or n_starts < ENOUGH_HITS:
+            break
+    report("modes", 1.0)
+    if modes is None:
+        raise UsageError("Give a number of starts of at least 1, got 0.")
+    return modes
+
+
+def _round(
+    statistics: Statistics,
+    mixture: Mixture,
+    use_priors: bool,
+    rngs: Sequence[np.random.Generator],
+    cores: int,
+    report: Progress,
+) -> list[Run]:
+    """Return the finished runs of one round, best first.
+
+    On large tables only the better half of the short runs, and those near the best, are finished.
+    """
 
     def short(generator: np.random.Generator) -> Run:
         first = random_start(statistics, mixture, generator)
         return climb(statistics, mixture, first, use_priors, SHORT_CYCLES)
 
-    def finish(values: Values) -> Run:
-        return climb(statistics, mixture, values, use_priors, LONG_CYCLES)
+    def finish(run: Run) -> Run:
+        return climb(statistics, mixture, run.values, use_priors, LONG_CYCLES)
 
-    report = progress or (lambda stage, share: None)
-    with ThreadPoolExecutor(max_workers=max(cores, 1)) as pool:
+    threads = max(cores, 1) if statistics.n_patterns >= WORTH_THREADS else 1
+    with ThreadPoolExecutor(max_workers=threads) as pool:
         runs: list[Run] = []
-        for run in pool.map(short, rng.spawn(n_starts)):
+        for run in pool.map(short, rngs):
             runs.append(run)
-            report("modes", 0.5 * len(runs) / n_starts)
+            report("modes", 0.5 * len(runs) / len(rngs))
         runs.sort(key=lambda run: -run.objective)
-        half = max(len(runs) // 2, min(5, len(runs)))
-        near = [run for run in runs[half:] if run.objective > runs[0].objective - NEAR]
-        begun = [run.values for run in runs[:half] + near] + list(starts)
-        finished = list(pool.map(finish, begun))
-    report("modes", 1.0)
-    finished.sort(key=lambda run: -run.objective)
-    return Modes(_distinct(finished), n_starts + len(starts), finished[0].converged)
+        if statistics.n_patterns > FINISH_ALL:
+            half = max(len(runs) // 2, min(5, len(runs)))
+            near = [run for run in runs[half:] if run.objective > runs[0].objective - NEAR]
+            runs = runs[:half] + near
+        runs = list(pool.map(finish, runs))
+    return sorted(runs, key=lambda run: -run.objective)
+
+
+def merged(
+    modes: Modes | None,
+    found: Sequence[Mode],
+    n_starts: int,
+    count: Array,
+    converged: bool = True,
+) -> Modes:
+    """Return known and newly found modes, distinct, best first, their hits added up."""
+    distinct = list(modes.modes) if modes else []
+    for mode in found:
+        same = [i for i, known in enumerate(distinct) if _same(known, mode)]
+        if same:
+            distinct[same[0]] = replace(distinct[same[0]], hits=distinct[same[0]].hits + mode.hits)
+        else:
+            distinct.append(mode)
+    distinct.sort(key=lambda mode: -mode.objective)
+    before = modes.n_starts if modes else 0
+    sure = converged and (modes is None or modes.converged)
+    return Modes(tuple(distinct), before + n_starts, sure, count)
+
+
+def _same(first: Mode, second: Mode) -> bool:
+    """Return whether two modes are one, up to labels."""
+    sizes = np.sort(first.sizes), np.sort(second.sizes)
+    close = abs(first.objective - second.objective) < SAME_MODE
+    return close and np.allclose(*sizes, atol=0.01 * first.sizes.sum())
 
 
 def polish(
@@ -139,25 +242,11 @@ def polish(
 ) -> Mode:
     """Return the mode that EM reaches from given parameters."""
     run = climb(statistics, mixture, values, prior == "schema", LONG_CYCLES)
-    return _mode(run)
+    return _mode(statistics, run)
 
 
-def _mode(run: Run, hits: int = 1) -> Mode:
+def _mode(statistics: Statistics, run: Run) -> Mode:
+    weights = statistics.layout.weights(run.values.indicators, NUMPY)
+    top = memberships(statistics, weights, run.values.share)[0].argmax(axis=1)
     e = run.expected
-    return Mode(run.values, e.log_likelihood, run.objective, e.sizes, hits)
-
-
-def _distinct(runs: Sequence[Run]) -> tuple[Mode, ...]:
-    modes: list[Mode] = []
-    for run in runs:
-        for i, mode in enumerate(modes):
-            close = abs(mode.objective - run.objective) < SAME_MODE
-            sizes = np.sort(mode.sizes), np.sort(run.expected.sizes)
-            if close and np.allclose(*sizes, atol=0.01 * mode.sizes.sum()):
-                modes[i] = Mode(
-                    mode.values, mode.log_likelihood, mode.objective, mode.sizes, mode.hits + 1
-                )
-                break
-        else:
-            modes.append(_mode(run))
-    return tuple(modes)
+    return Mode(run.values, e.log_likelihood, run.objective, e.sizes, top)

@@ -15,7 +15,7 @@ from softseg.errors import UsageError
 from softseg.inference.diagnose import Diagnosis, ModeSummary, diagnose
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
-from softseg.inference.modes import SAME_MODE, Mode, Modes, find_modes, polish
+from softseg.inference.modes import ENOUGH_HITS, RIVAL, Modes, find_modes, merged, polish
 from softseg.inference.relabel import Aligned, align
 from softseg.inference.starts import random_start
 from softseg.likelihood.statistics import Statistics
@@ -23,8 +23,6 @@ from softseg.models.mixture import Mixture, Values
 
 Method = Literal["auto", "gibbs", "nuts"]
 
-RIVAL = 10.0
-"""A mode that lies within so many log units of the best one is named and gets a chain."""
 EXPLORERS = 4
 EXPLORING_SWEEPS = 300
 NUTS_TUNE = 500
@@ -104,6 +102,11 @@ def sample(
     ends: list[Values] = []
     if not mixture.not_updatable() and _whole(statistics):
         modes, ends = explore(statistics, mixture, modes, rng_explore, cores, progress)
+        if modes.hits < ENOUGH_HITS:
+            modes = find_modes(
+                statistics, mixture, n_starts=n_starts, rng=rng_modes, cores=cores,
+                known=modes, progress=progress,
+            )  # fmt: skip
     starts = _starts(modes, ends, n_chains)
     thin = 1
     rngs = rng_chains.spawn(n_chains)
@@ -185,36 +188,16 @@ def explore(
         stage="explore",
     )
     found = [polish(statistics, mixture, end, "schema") for end in ends]
-    merged = _merged(modes, found)
-    top = merged.best.objective
+    together = merged(modes, found, len(found), statistics.count)
+    top = together.best.objective
     good = [e for e, m in zip(ends, found, strict=True) if m.objective > top - RIVAL]
-    return merged, good
-
-
-def _merged(modes: Modes, found: Sequence[Mode]) -> Modes:
-    """Return all modes, distinct, best first; hits count the starts of EM only."""
-    merged = list(modes.modes)
-    for mode in found:
-        if all(abs(mode.objective - known.objective) >= SAME_MODE for known in merged):
-            merged.append(replace(mode, hits=1))
-        else:
-            gaps = [abs(known.objective - mode.objective) for known in merged]
-            same = gaps.index(min(gaps))
-            merged[same] = replace(merged[same], hits=merged[same].hits + 1)
-    merged.sort(key=lambda mode: -mode.objective)
-    return Modes(tuple(merged), modes.n_starts + len(found), modes.converged)
-
-
-def rivals(modes: Modes) -> list[Mode]:
-    """Return the modes, other than the best, within `RIVAL` log units of it."""
-    top = modes.best.objective
-    return [mode for mode in modes.modes[1:] if mode.objective > top - RIVAL]
+    return together, good
 
 
 def _starts(modes: Modes, ends: Sequence[Values], n_chains: int) -> list[Values]:
     """Return the first values of the chains: ends of the explorers, then modes."""
     candidates = [*ends[: max(n_chains - 1, 0)], modes.best.values]
-    candidates += [mode.values for mode in rivals(modes)]
+    candidates += [mode.values for mode in modes.rivals]
     while len(candidates) < n_chains:
         candidates.append(modes.best.values)
     return candidates[:n_chains]
@@ -228,9 +211,9 @@ def _judged(
     moved = replace(draws, values=aligned.values)
     top = modes.best.objective
     summary = ModeSummary(
-        best_hits=modes.best.hits,
+        best_hits=modes.hits,
         n_starts=modes.n_starts,
-        rivals=tuple(top - mode.objective for mode in rivals(modes)),
+        rivals=tuple(top - mode.objective for mode in modes.rivals),
     )
     diagnosis = diagnose(
         moved.values,

@@ -1,11 +1,13 @@
-"""Where EM runs and Markov chains begin: a partition of the patterns, and its parameters.
+"""Where EM runs and Markov chains begin: at random, in one of four ways.
 
-Odd starts draw seeds far apart (k-means++; Arthur and Vassilvitskii 2007) on standardised scores
-and give every pattern to its nearest seed; even ones give every pattern random memberships. The
-first finds separated segments, the second those that only the dependence between answers shows.
+Seeds far apart (k-means++; Arthur and Vassilvitskii 2007) on standardised scores, every pattern
+given to its nearest seed; slices across a random direction of the scores; random memberships; a
+draw of the parameters from their prior. Each finds modes that the others miss: separated segments,
+segments along a continuum, segments that only the dependence between answers shows.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softseg.families.base import Array
 from softseg.inference.em import maximise
@@ -18,10 +20,15 @@ MOST_PATTERNS = 5000
 
 
 def random_start(statistics: Statistics, mixture: Mixture, rng: np.random.Generator) -> Values:
-    """Return parameters fitted to a random partition of the patterns."""
+    """Return random first parameters."""
     n, k = statistics.n_patterns, mixture.n_segments
-    if rng.random() < 0.5 or n <= k:
+    kind = rng.integers(4)
+    if kind == 0:
+        return mixture.draw_prior(rng)
+    if kind == 1 or n <= k:
         membership = rng.dirichlet(np.full(k, 0.5), size=n).T
+    elif kind == 2:
+        membership = _sliced(statistics, k, rng)
     else:
         membership = _nearest_seed(statistics, k, rng)
     return fitted_to(statistics, mixture, membership, rng)
@@ -96,5 +103,16 @@ def _nearest_seed(statistics: Statistics, n_segments: int, rng: np.random.Genera
         seeds.append(candidates[min(index, len(candidates) - 1)])
     distances = np.stack([((points - seed) ** 2).sum(axis=1) for seed in seeds])
     nearest = distances.argmin(axis=0)
-    hard = (nearest == np.arange(n_segments)[:, None]).astype(float)
+    return _softened(nearest, n_segments)
+
+
+def _sliced(statistics: Statistics, n_segments: int, rng: np.random.Generator) -> Array:
+    points = scores(statistics)
+    place = points @ rng.standard_normal(points.shape[1])
+    edges = np.quantile(place, np.sort(rng.random(n_segments - 1)))
+    return _softened(np.searchsorted(edges, place), n_segments)
+
+
+def _softened(segment: NDArray[np.intp], n_segments: int) -> Array:
+    hard = (segment == np.arange(n_segments)[:, None]).astype(float)
     return 0.9 * hard + 0.1 / n_segments

@@ -74,7 +74,7 @@ def _refusal(facts: Facts) -> list[str]:
                 where=where,
             )
         )
-    return [*lines[:4], facts.say("report.withheld")]
+    return [*lines, facts.say("report.withheld")]
 
 
 def _size_line(facts: Facts) -> str:

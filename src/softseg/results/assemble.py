@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from softseg.inference.fit import Fit
-from softseg.inference.sample import rivals
 from softseg.names import INDICATOR
 from softseg.results.describe import describe
 from softseg.results.tree import add_group, posterior_tree
@@ -100,7 +99,7 @@ def _modes(fit: Fit) -> xr.Dataset:
         attrs={
             "n_starts": modes.n_starts,
             "hit_rate": modes.hit_rate,
-            "n_rivals": len(rivals(modes)),
+            "n_rivals": len(modes.rivals),
             "n_parameters": fit.mixture.n_parameters,
         },
     )
