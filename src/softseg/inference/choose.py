@@ -185,9 +185,10 @@ def _why(
     reasons: list[tuple[str, dict[str, float]]] = []
     reasons.append(("choose.one", {}) if k == 1 else ("choose.recommended", {"k": k}))
     if taken is not usable[-1]:
-        loo_decides = taken is by_loo
-        reason = ("choose.loo", {"k": k}) if loo_decides else _settled(k)
-        reasons.append(reason)
+        if taken is by_loo:
+            reasons.append(("choose.loo", {"k": k}))
+        else:
+            reasons.append(("choose.settled", {"k": k, "shift": SETTLED}))
     refused = [c for c in candidates if not c.usable]
     if refused:
         reasons.append(("choose.refused", {f"k{c.n_segments}": c.n_segments for c in refused}))
@@ -207,10 +208,6 @@ def _why(
     elif 1 < k < FEWEST_HANDLED:
         reasons.append(("choose.range", {}))
     return reasons
-
-
-def _settled(k: int) -> tuple[str, dict[str, float]]:
-    return "choose.settled", {"k": k, "shift": SETTLED}
 
 
 def picture_shift(first: Candidate, second: Candidate) -> float:
