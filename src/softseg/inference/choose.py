@@ -196,10 +196,12 @@ def _why(
     if top.loo.elpd > first and k > candidates[0].n_segments:
         share = min((taken.loo.elpd - first) / (top.loo.elpd - first), 1.0)
         reasons.append(("choose.enough", {"k": k, "share": share}))
-    if len(candidates) > 2 and top is candidates[-1]:
+    by_bic = min(candidates, key=lambda c: c.bic)
+    still = top is candidates[-1] and by_bic is top and (taken is top or not _as_good(taken, top))
+    if len(candidates) > 2 and still:
         reasons.append(("choose.never_turns", {"k": top.n_segments}))
     lowest: dict[str, float] = {
-        "bic": min(candidates, key=lambda c: c.bic).n_segments,
+        "bic": by_bic.n_segments,
         "icl": min(candidates, key=lambda c: c.icl).n_segments,
     }
     reasons.append(("choose.bic", lowest))
