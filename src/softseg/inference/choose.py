@@ -32,7 +32,7 @@ from softseg.wording import number, percent, say
 if TYPE_CHECKING:
     import pandas as pd
 
-SETTLED: Final = 0.10
+SETTLED: Final = 0.15
 """Further segments change nothing that matters when the customer's picture moves by less (sd)."""
 FEWEST_HANDLED, MOST_HANDLED = 4, 8
 MIXING: Final = frozenset({"rhat", "ess_bulk", "ess_tail"})
