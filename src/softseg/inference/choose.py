@@ -138,7 +138,8 @@ def choose(
     n_segments
         Numbers to try, ascending.
     n_draws, n_tune, n_chains, n_starts, seed
-        As in `fit`; every number of segments gets the same seed.
+        As in `fit`; every number of segments gets the same seed. Runs that mix slowly are not
+        made longer: they serve to compare, and the fit that is used in the end is.
     """
     numbers = sorted({whole_number(k, "n_segments", least=1) for k in n_segments})
     statistics = reduce(table)
@@ -151,7 +152,7 @@ def choose(
 
         fitted = fit(
             table, k, method=method, n_draws=n_draws, n_tune=n_tune, n_chains=n_chains,
-            n_starts=n_starts, seed=seed, cores=cores, progress=report,
+            n_starts=n_starts, longer=False, seed=seed, cores=cores, progress=report,
             statistics=statistics,
         )  # fmt: skip
         candidates.append(_candidate(fitted, k))

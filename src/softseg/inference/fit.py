@@ -45,6 +45,7 @@ def fit(
     n_tune: int = 200,
     n_chains: int = 4,
     n_starts: int = 10,
+    longer: bool = True,
     seed: int,
     cores: int | None = None,
     progress: Progress | None = None,
@@ -56,7 +57,7 @@ def fit(
     ----------
     table
         With a frozen schema.
-    method, n_draws, n_tune, n_chains, n_starts
+    method, n_draws, n_tune, n_chains, n_starts, longer
         As in `softseg.inference.sample.sample`.
     seed
         Fixes every draw, whatever the number of cores.
@@ -83,6 +84,7 @@ def fit(
         n_tune=n_tune,
         n_chains=n_chains,
         n_starts=n_starts,
+        longer=longer,
         rng=rng_sample,
         cores=cores,
         progress=progress,

@@ -71,6 +71,7 @@ def sample(
     n_tune: int = 200,
     n_chains: int = 4,
     n_starts: int = 10,
+    longer: bool = True,
     rng: np.random.Generator,
     cores: int = 1,
     progress: Progress | None = None,
@@ -82,8 +83,10 @@ def sample(
     method
         ``"auto"`` takes Gibbs sampling where every prior has an update, NUTS elsewhere.
     n_draws, n_tune, n_chains
-        Draws kept per chain after tuning, number of chains. A Gibbs run that mixes too slowly for
-        the gate goes on once, keeping every sixth draw.
+        Draws kept per chain after tuning, number of chains.
+    longer
+        Whether a Gibbs run that mixes too slowly for the gate goes on once, keeping every sixth
+        draw.
     n_starts
         Starts of EM.
     rng
@@ -116,7 +119,7 @@ def sample(
             progress=progress,
         )  # fmt: skip
         aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
-        if _only_slow(diagnosis):
+        if longer and _only_slow(diagnosis):
             thin = LONGER
             drawn, _ = gibbs(
                 statistics, mixture, ends, n_draws=n_draws, n_tune=0, thin=thin, rngs=rngs,
