@@ -21,7 +21,7 @@ from softseg.inference.criteria import bic, entropy_r2, icl
 from softseg.inference.draws import Progress
 from softseg.inference.fit import Fit, fit
 from softseg.inference.loo import LooResult, densities, difference, loo
-from softseg.inference.sample import Method
+from softseg.inference.sample import MIXING, Method
 from softseg.inference.starts import scores
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import reduce
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 SETTLED: Final = 0.15
 """Further segments change nothing that matters when the customer's picture moves by less (sd)."""
 FEWEST_HANDLED, MOST_HANDLED = 4, 8
-MIXING: Final = frozenset({"rhat", "ess_bulk", "ess_tail"})
 LOOSE_RHAT: Final = 1.05
 """R-hat up to which a short run serves to compare numbers of segments."""
 LOO_DRAWS: Final = 500

@@ -25,10 +25,15 @@ Method = Literal["auto", "gibbs", "nuts"]
 
 EXPLORERS = 4
 EXPLORING_SWEEPS = 300
+MIXING = frozenset({"rhat", "ess_bulk", "ess_tail"})
+"""Checks that more draws can mend."""
 NUTS_TUNE = 500
 """NUTS adapts its step and metric; Gibbs sampling has nothing to adapt."""
-LONGER = 6
-"""Sweeps per kept draw when the first run mixed too slowly for the gate."""
+LONGER = (6, 24)
+"""Sweeps per kept draw when the runs before mixed too slowly for the gate."""
+NEAR_RHAT = 1.1
+"""The last, longest run is made only where R-hat has come down to this: chains that still stand in
+different places will not meet."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ def sample(
     n_draws, n_tune, n_chains
         Draws kept per chain after tuning, number of chains.
     longer
-        Whether a Gibbs run that mixes too slowly for the gate goes on once, keeping every sixth
-        draw.
+        Whether a Gibbs run that mixes too slowly for the gate goes on, keeping every sixth draw
+        and, if it comes near, once more, keeping every 24th.
     n_starts
         Starts of EM.
     rng
@@ -119,9 +124,11 @@ def sample(
             progress=progress,
         )  # fmt: skip
         aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
-        if longer and _only_slow(diagnosis):
-            thin = LONGER
-            drawn, _ = gibbs(
+        for thin_next in LONGER if longer else ():
+            if not _worth_more(diagnosis, thin):
+                break
+            thin = thin_next
+            drawn, ends = gibbs(
                 statistics, mixture, ends, n_draws=n_draws, n_tune=0, thin=thin, rngs=rngs,
                 cores=cores, progress=progress, stage="longer",
             )  # fmt: skip
@@ -232,10 +239,13 @@ def _judged(
     return aligned, moved, diagnosis
 
 
-def _only_slow(diagnosis: Diagnosis) -> bool:
-    """Return whether more sweeps could help: only mixing fails, not labels or modes."""
-    failed = {check.name for check in diagnosis.checks if check.passed is False}
-    return bool(failed) and failed <= {"rhat", "ess_bulk", "ess_tail"}
+def _worth_more(diagnosis: Diagnosis, thin: int) -> bool:
+    """Return whether more sweeps could help: only mixing fails, and the chains come together."""
+    failed = {check.name for check in diagnosis.failed}
+    if not failed or not failed <= MIXING:
+        return False
+    rhat = diagnosis.check("rhat").value
+    return thin == 1 or rhat is None or rhat < NEAR_RHAT
 
 
 def _whole(statistics: Statistics) -> bool:
