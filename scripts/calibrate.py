@@ -13,7 +13,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -41,15 +41,24 @@ def run(task: str, units: Iterable[str], work: Callable[[str], Any], cores: int)
     done = stored(task)
     open_units = [unit for unit in units if unit not in done]
     print(f"{task}: {len(done)} done, {len(open_units)} to do", flush=True)
-    path = FOLDER / f"{task}.jsonl"
-    with ProcessPoolExecutor(max_workers=cores) as pool, path.open("a", encoding="utf-8") as file:
-        futures = {pool.submit(work, unit): unit for unit in open_units}
-        for i, future in enumerate(as_completed(futures), start=1):
-            entry = {"unit": futures[future], "result": future.result()}
-            file.write(json.dumps(entry) + "\n")
+    with (FOLDER / f"{task}.jsonl").open("a", encoding="utf-8") as file:
+        for i, (unit, result) in enumerate(results(open_units, work, cores), start=1):
+            file.write(json.dumps({"unit": unit, "result": result}) + "\n")
             file.flush()
             if i % 20 == 0 or i == len(open_units):
                 print(f"{task}: {i} of {len(open_units)}", flush=True)
+
+
+def results(units: list[str], work: Callable[[str], Any], cores: int) -> Iterator[tuple[str, Any]]:
+    """Yield each unit with its result, as they finish; in this process where cores is 1."""
+    if cores == 1:
+        for unit in units:
+            yield unit, work(unit)
+        return
+    with ProcessPoolExecutor(max_workers=cores) as pool:
+        futures = {pool.submit(work, unit): unit for unit in units}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
 
 
 def main() -> int:

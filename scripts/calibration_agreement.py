@@ -35,7 +35,7 @@ def work(unit: str) -> dict[str, Any]:
     found = {}
     for method in ("gibbs", "nuts"):
         fitted = sample(
-            statistics, mixture, method=method, n_draws=4000, rng=np.random.default_rng(11)
+            statistics, mixture, method=method, n_draws=2000, rng=np.random.default_rng(11)
         )
         found[method] = _summary(fitted.draws.values)
     return _differences(found["gibbs"], found["nuts"])

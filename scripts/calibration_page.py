@@ -94,7 +94,7 @@ def _cells(counts: np.ndarray) -> str:
 
 def _agreement(agreement: Mapping[str, Any]) -> list[str]:
     lines = [
-        "Two segments, 300 customers, two indicators of the family and one Gaussian; 4 × 4,000 "
+        "Two segments, 300 customers, two indicators of the family and one Gaussian; 4 × 2,000 "
         "draws each. Largest difference over all quantities: of the means in combined Monte Carlo "
         "errors (bound 4) and in posterior sds (bound 0.1), of the sds (bound 10 %).",
         "",

@@ -11,6 +11,7 @@ from oracles.small_tables import family_table, table_of
 from softseg.errors import UsageError
 from softseg.families.namespace import NUMPY
 from softseg.inference.gibbs import gibbs
+from softseg.inference.modes import find_modes
 from softseg.inference.nuts import _inside, compile_nuts, nuts
 from softseg.inference.starts import fitted_to
 from softseg.likelihood.kernel import expected_statistics
@@ -249,3 +250,14 @@ def test_something_must_be_free():
     assert mixture.n_parameters == 1
     with pytest.raises(UsageError, match="Leave at least one parameter free"):
         compile_nuts(reduce(replace(table, schema=schema)), specify(schema, 1))
+
+
+def test_a_start_exactly_at_a_mode_can_be_left(fitted, compiled):
+    """There the slope is 0, which nutpie takes for a broken start."""
+    _, statistics, mixture, _ = fitted
+    mode = find_modes(statistics, mixture, n_starts=4, rng=np.random.default_rng(1)).best.values
+    rngs = np.random.default_rng(2).spawn(2)
+    draws = nuts(
+        statistics, mixture, [mode] * 2, n_draws=5, n_tune=20, rngs=rngs, compiled=compiled
+    )
+    assert np.isfinite(draws.log_likelihood).all()

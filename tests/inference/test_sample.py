@@ -109,3 +109,16 @@ def test_explorers_find_the_best_mode_that_em_was_not_given():
     assert merged.n_starts == good.n_starts + 4
     assert 1 <= len(ends) <= 4
     assert all(m.objective < merged.best.objective for m in merged.rivals)
+
+
+def test_a_prior_without_update_is_sampled_by_nuts_from_start_to_verdict():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": np.concatenate([rng.normal(-4, 1, 60), rng.normal(4, 1, 40)])})
+    _, schema = _with_half_normal()
+    result = fit(prepare(frame, schema), 2, n_draws=400, n_tune=300, n_starts=4, seed=2)
+    assert result.method == "nuts"
+    assert result.diagnosis.check("divergences").applies
+    assert result.diagnosis.check("labels").passed
+    mean = result.draws.values.indicators["x"]["mean"].mean((0, 1))
+    np.testing.assert_allclose(mean, [-4.0, 4.0], atol=0.6)
+    np.testing.assert_allclose(result.aligned.mean_sizes, [60.0, 40.0], atol=3.0)

@@ -38,6 +38,10 @@ LEAST_PROBABILITY: Final = 1e-3
 """Probabilities of a start keep this distance from 0 and 1, less where there are many customers:
 a mode may lie on the edge, which the sampler's space does not have."""
 
+STIRRED: Final = 1e-3
+"""How far a start is moved, relative to its size: at a mode a slope can be exactly 0, which nutpie
+takes for a broken start."""
+
 LOOK_EVERY: Final = 0.02
 """Seconds that one look at a running chain takes."""
 
@@ -104,7 +108,7 @@ def nuts(
     Parameters
     ----------
     starts
-        First values of each chain, taken as they are; only probabilities of exactly 0 or 1 are
+        First values of each chain, moved by a thousandth; probabilities of exactly 0 or 1 are
         moved inwards.
     n_draws, n_tune
         Draws kept per chain, after so many that tune the sampler.
@@ -141,7 +145,8 @@ def nuts(
         tell("compile", 1.0)
     settings = {"draws": n_draws, "tune": n_tune, "target_accept": target_accept}
     seeds = [int(rng.integers(2**63)) for rng in rngs]
-    chains = _Chains(compiled.model, [compiled.point(s) for s in starts], seeds, settings)
+    points = [_stirred(compiled.point(s), r) for s, r in zip(starts, rngs, strict=True)]
+    chains = _Chains(compiled.model, points, seeds, settings)
     raw = chains.run(max(cores, 1), lambda done: tell(stage, done))
     values = [_values(draws, mixture) for draws, _ in raw]
     stats = {key: np.stack([chain[key] for _, chain in raw]) for key in STATISTICS.values()}
@@ -279,6 +284,10 @@ def _inside(mixture: Mixture, values: Values, edge: float) -> Values:
             p.name: moved.get(p.support, np.asarray)(given[p.name]) for p in member.parameters
         }
     return Values(simplex(values.share), indicators)
+
+
+def _stirred(point: Array, rng: np.random.Generator) -> Array:
+    return point + STIRRED * (STIRRED + np.abs(point)) * rng.standard_normal(len(point))
 
 
 def _silent(stage: str, done: float) -> None:
