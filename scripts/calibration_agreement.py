@@ -46,7 +46,9 @@ def _summary(values: Any) -> np.ndarray:
     from arviz_stats.base import array_stats
 
     arrays = [values.share[..., :-1]]
-    arrays += [v for parameters in values.indicators.values() for v in parameters.values()]
+    for parameters in values.indicators.values():
+        # the sd of a shape with its heavy tail hangs on a few draws, that of its logarithm does not
+        arrays += [np.log(v) if name == "shape" else v for name, v in parameters.items()]
     flat = np.concatenate([a.reshape(*a.shape[:2], -1) for a in arrays], axis=2)
     rows = []
     for series in np.moveaxis(flat, 2, 0):

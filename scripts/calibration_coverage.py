@@ -137,4 +137,6 @@ def _covered(statistics: Statistics, draws: Values, truth: Values) -> dict[str, 
     true = _memberships(statistics, truth)[statistics.pattern_of_row]
     inside = (result["lower"].values <= true) & (true <= result["upper"].values)
     counts["membership"] = [int(inside.sum()), int(inside.size)]
+    open_ = result["upper"].values > result["lower"].values
+    counts["membership in doubt"] = [int((inside & open_).sum()), int(open_.sum())]
     return counts
