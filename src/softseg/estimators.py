@@ -1,6 +1,5 @@
 """The scikit-learn face: `SegmentMixture`."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -317,12 +316,3 @@ def _warn(faults: Sequence[Any], language: str) -> None:
     for fault in faults:
         if fault.severity == "warning":
             warnings.warn(TableWarning(fault, language), stacklevel=3)
-
-
-def method_reason(tree: "xr.DataTree", language: str = "en") -> str:
-    """Return why the sampler of a fit was chosen, in one sentence."""
-    from softseg.wording import say
-
-    reason = json.loads(tree.attrs["method_reason"])
-    values = {"method": tree.attrs["method"], **reason["values"]}
-    return say(reason["key"], language, **values)

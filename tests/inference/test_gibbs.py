@@ -41,7 +41,7 @@ def assert_same(first, second):
 
 
 def test_same_seed_same_draws_whatever_the_cores_and_chains(monkeypatch):
-    from softseg.inference import gibbs as module
+    from softseg.inference import draws as module
 
     monkeypatch.setattr(module, "WORTH_THREADS", 0)
     table, _ = mixed_table(80)

@@ -1,5 +1,6 @@
 """Proposals: a family per column with its reason, and everything else set aside with one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -212,9 +213,13 @@ def test_the_example_gets_the_families_that_drew_it() -> None:
     ],
 )
 def test_real_files(
-    reference_data: Path, name: str, families: dict[str, str], aside: set[str], value: set[str]
+    reference_data: Callable[[str], Path],
+    name: str,
+    families: dict[str, str],
+    aside: set[str],
+    value: set[str],
 ) -> None:
-    proposal, frame = propose_file(reference_data / f"{name}.csv")
+    proposal, frame = propose_file(reference_data(f"{name}.csv"))
     schema = proposal.schema
     assert families.items() <= {n: e.family for n, e in schema.indicators.items()}.items()
     assert set(proposal.aside) == aside

@@ -6,8 +6,16 @@ from dataclasses import dataclass, field
 from softseg.families.base import Array
 from softseg.models.mixture import Values
 
+WORTH_THREADS = 3000
+"""Below so many patterns a step is mostly Python, and threads would wait for each other."""
+
 Progress = Callable[[str, float], None]
 """Called with the name of a stage and the share of it that is done."""
+
+
+def threads_for(n_patterns: int, cores: int) -> int:
+    """Return how many threads chains or starts on so many patterns are worth."""
+    return max(cores, 1) if n_patterns >= WORTH_THREADS else 1
 
 
 @dataclass(frozen=True)

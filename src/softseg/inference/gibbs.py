@@ -13,14 +13,12 @@ import numpy as np
 
 from softseg.families.base import TINY, Array
 from softseg.families.namespace import NUMPY
-from softseg.inference.draws import Draws, Progress
+from softseg.inference.draws import Draws, Progress, threads_for
 from softseg.likelihood.kernel import sampled_statistics
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
 
 REPORT_EVERY = 50
-WORTH_THREADS = 3000
-"""Below so many patterns a sweep is mostly Python, and threads would wait for each other."""
 
 
 def gibbs(
@@ -62,7 +60,7 @@ def gibbs(
         sweeps = _Chain(statistics, mixture, starts[chain], rngs[chain])
         return sweeps.run(n_draws, n_tune, thin, lambda share: tell(chain, share))
 
-    threads = max(cores, 1) if statistics.n_patterns >= WORTH_THREADS else 1
+    threads = threads_for(statistics.n_patterns, cores)
     with ThreadPoolExecutor(max_workers=threads) as pool:
         chains = list(pool.map(one, range(n_chains)))
     values = stack([values for values, _, _ in chains])

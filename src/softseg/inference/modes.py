@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
-from softseg.inference.draws import Progress
+from softseg.inference.draws import Progress, threads_for
 from softseg.inference.em import Run, climb
 from softseg.inference.starts import random_start
 from softseg.likelihood.kernel import memberships
@@ -32,8 +32,6 @@ ENOUGH_HITS = 2
 ROUNDS = 4
 FINISH_ALL = 20_000
 """Up to so many patterns every short run is finished: some modes show themselves late."""
-WORTH_THREADS = 3000
-"""Below so many patterns a step is mostly Python, and threads would wait for each other."""
 LONG_CYCLES = 3000
 NEAR = 5.0
 """Short runs within so many log units of the best one are finished as well."""
@@ -194,7 +192,7 @@ def _round(
     def finish(run: Run) -> Run:
         return climb(statistics, mixture, run.values, use_priors, LONG_CYCLES)
 
-    threads = max(cores, 1) if statistics.n_patterns >= WORTH_THREADS else 1
+    threads = threads_for(statistics.n_patterns, cores)
     with ThreadPoolExecutor(max_workers=threads) as pool:
         runs: list[Run] = []
         for run in pool.map(short, rngs):
