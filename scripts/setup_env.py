@@ -194,7 +194,6 @@ def uv_environment(python: "str | None" = None, downloads: bool = False) -> "dic
     """The system's certificates, our folder, and no download of a Python that is not needed."""
     env = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     env["UV_SYSTEM_CERTS"] = "1"
-    env["UV_COMPILE_BYTECODE"] = "1"  # once here, not at every first import
     env["UV_PROJECT_ENVIRONMENT"] = str(VENV)
     env["UV_PYTHON_DOWNLOADS"] = "automatic" if downloads else "never"
     if python:
@@ -254,6 +253,12 @@ def tools() -> "tuple[Path | None, str]":
     return uv, python
 
 
+def compile_packages() -> None:
+    """Write the bytecode once, so that no run compiles again where imports may not write any."""
+    run = (program(VENV, "python"), "-W", "ignore", "-m", "compileall", "-qq", "-j", "0")
+    succeeds(*run, "-x", r"[\\/]tests?[\\/]", VENV / "lib", ROOT / "src")
+
+
 def make_environment() -> None:
     """Make ``.venv``, unless it is ready."""
     if is_ready():
@@ -266,6 +271,7 @@ def make_environment() -> None:
         STAMP.unlink()
     if not (uv and install_with_uv(uv, python, in_place)) and not install_with_pip(python):
         raise SetupError("The installation failed; the lines above say why. Run it again to retry.")
+    compile_packages()
     STAMP.write_text(fingerprint(), encoding="utf-8")
     say("The environment is ready in .venv.")
 

@@ -151,7 +151,7 @@ class Prior:
         return f'Prior("{self.name}", {numbers})'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SegmentPrior:
     """The prior of one parameter, spelled out for every segment.
 

@@ -8,6 +8,7 @@ BDA3, section 3.4).
 """
 
 from abc import abstractmethod
+from functools import lru_cache
 from math import floor, log10
 from typing import Any
 
@@ -173,10 +174,11 @@ class NormalOnScale(Family):
         return (location - coding.centre) / coding.scale, spread / coding.scale
 
 
+@lru_cache(maxsize=256)
 def _standardised(location: Any, scale: Any, coding: Coding) -> tuple[Array, Array, Array, Array]:
     """Return prior mean, prior precision, IG shape and IG rate on the standardised scale.
 
-    A prior outside the conjugate class (whose mode only serves as a start) reads as flat.
+    Found once a fit: priors and coding are frozen. A prior outside the conjugate class (whose mode only serves as a start) reads as flat.
     """
     n = len(location.priors)
     flat, floor = np.zeros(n), np.full(n, 0.5 * SCALE_FLOOR**2)
