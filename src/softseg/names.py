@@ -42,5 +42,8 @@ def level_dim(indicator: str) -> str:
 
 
 def _storable(name: str) -> str:
-    """Return a column's name without the slash, which parts paths in NetCDF files and trees."""
-    return name.replace("/", "\N{DIVISION SLASH}")
+    """Return a column's name without slash and comma.
+
+    The slash parts paths in NetCDF files and trees, the comma parts names where nutpie lists them.
+    """
+    return name.replace("/", "\N{DIVISION SLASH}").replace(",", "\N{SINGLE LOW-9 QUOTATION MARK}")
