@@ -20,6 +20,7 @@ FLOORS = [
     {"models"},
     {"inference"},
     {"results"},
+    {"decisions"},
     {"comparison", "report"},
     {"estimators"},
     {"runs", "progress"},
@@ -125,11 +126,11 @@ def test_heavy_parts_are_imported_late(start: str):
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("room", ["results", "tables", "families"])
+@pytest.mark.parametrize("room", ["results", "decisions", "tables", "families"])
 def test_results_are_read_without_pymc(room: str):
     names = ",".join(
-        f"softseg.{room}.{p.stem}"
-        for p in sorted((SOURCE / room).glob("*.py"))
+        ".".join(("softseg", *p.relative_to(SOURCE).with_suffix("").parts))
+        for p in sorted((SOURCE / room).rglob("*.py"))
         if p.stem != "__init__"
     )
     code = f"import sys\nimport {names}\nprint('pymc' in sys.modules or 'pytensor' in sys.modules)"

@@ -6,15 +6,17 @@ Heavy parts (PyMC, ArviZ, matplotlib, scikit-learn) are imported when they are f
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from softseg.decisions.model.simulate import RoiModel
     from softseg.estimators import SegmentMixture
     from softseg.priors import Prior
     from softseg.tables.schema import Schema
 
     __version__: str
 
-__all__ = ["Prior", "Schema", "SegmentMixture", "__version__"]
+__all__ = ["Prior", "RoiModel", "Schema", "SegmentMixture", "__version__"]
 
 _HOMES = {
+    "RoiModel": "softseg.decisions.model.simulate",
     "SegmentMixture": "softseg.estimators",
     "Schema": "softseg.tables.schema",
     "Prior": "softseg.priors",

@@ -18,6 +18,7 @@ from softseg.likelihood.kernel import expected_statistics
 from softseg.likelihood.statistics import reduce
 from softseg.models.graph import build_mixture, unconstrained
 from softseg.models.mixture import Values, specify
+from softseg.names import parameter_name
 
 N_SEGMENTS = 2
 FAMILIES = {
@@ -28,7 +29,7 @@ FAMILIES = {
     "region": "categorical",
     "complaints": "poisson",
 }
-ORDER = "margin, EUR__mean"
+ORDER = parameter_name("margin, EUR", "mean")
 
 
 def conjugate_table(n=160):
@@ -104,7 +105,7 @@ def naive_posterior(fitted):
     model = naive_mixture(
         FAMILIES, table.columns, table.exposures, numbers, float(mixture.share[0]), N_SEGMENTS
     )
-    centre = {"margin, EUR__mean": start.indicators["margin, EUR"]["mean"]}
+    centre = {parameter_name("margin, EUR", "mean"): start.indicators["margin, EUR"]["mean"]}
     kept = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
     kept = [name for name in kept if not name.endswith("__variance")]
     compiled = nutpie.compile_pymc_model(

@@ -10,6 +10,7 @@ from softseg.likelihood.kernel import expected_statistics
 from softseg.likelihood.statistics import reduce
 from softseg.models.graph import build_mixture, free_values, unconstrained
 from softseg.models.mixture import specify
+from softseg.names import parameter_name
 
 PYTHON = "FAST_COMPILE"
 REAL = [
@@ -143,9 +144,9 @@ def test_density_with_fixed_and_free_segments_and_different_distributions():
 
     assert [variable.name for variable in model.free_RVs] == [
         "share",
-        "margin, EUR__mean__normal",
-        "margin, EUR__sd__lognormal",
-        "margin, EUR__sd__variance",
+        parameter_name("margin, EUR", "mean__normal"),
+        parameter_name("margin, EUR", "sd__lognormal"),
+        parameter_name("margin, EUR", "sd__variance"),
         "events__rate__exponential",
         "events__rate__gamma",
         "region__probability__dirichlet",
@@ -173,7 +174,7 @@ def test_variables_have_the_names_and_dims_of_the_posterior_tree():
 
     dims = model.named_vars_to_dims
     assert dims["share"] == ("segment",)
-    assert dims["margin, EUR__sd"] == ("segment",)
+    assert dims[parameter_name("margin, EUR", "sd")] == ("segment",)
     assert dims["region__probability"] == ("segment", "region_level")
     assert list(model.coords["segment"]) == [1, 2]
     assert list(model.coords["region_level"]) == ["north", "south", "west"]

@@ -178,7 +178,8 @@ class NormalOnScale(Family):
 def _standardised(location: Any, scale: Any, coding: Coding) -> tuple[Array, Array, Array, Array]:
     """Return prior mean, prior precision, IG shape and IG rate on the standardised scale.
 
-    Found once a fit: priors and coding are frozen. A prior outside the conjugate class (whose mode only serves as a start) reads as flat.
+    Found once a fit: priors and coding are frozen. A prior outside the conjugate class (whose mode
+    only serves as a start) reads as flat.
     """
     n = len(location.priors)
     flat, floor = np.zeros(n), np.full(n, 0.5 * SCALE_FLOOR**2)

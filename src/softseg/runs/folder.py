@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from softseg.errors import FileError
 from softseg.results.files import replace_file, sha256, unwritable
 from softseg.runs.manifest import MANIFEST, Manifest, read_manifest
+from softseg.runs.roi_manifest import RoiManifest
 from softseg.wording import say
 
 if TYPE_CHECKING:
@@ -110,9 +111,9 @@ def staged(folder: Path | str, language: str = "en") -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def publish(
-    stage: Path, folder: Path, manifest: Manifest, old: Manifest | None, language: str = "en"
-) -> Manifest:
+def publish[M: (Manifest, RoiManifest)](
+    stage: Path, folder: Path, manifest: M, old: M | None, language: str = "en"
+) -> M:
     """Move all staged files into a folder, then write the manifest; return it with its hashes.
 
     The manifest comes last, so that a run that was cut off is told from a finished one by the

@@ -1,0 +1,1 @@
+"""What a segmentation programme is worth: from ranges to cash flows, bands and reasons."""

@@ -1,0 +1,1 @@
+"""What the cash flows say, each with its Monte Carlo error."""

@@ -1,0 +1,1 @@
+"""Assumptions as people state them, checked, and turned into distributions."""

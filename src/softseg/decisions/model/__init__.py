@@ -1,0 +1,1 @@
+"""From assumptions to the cash flows of every draw."""

@@ -1,0 +1,1 @@
+"""The report on the return of a programme: one offline page for controllers."""

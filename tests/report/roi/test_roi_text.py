@@ -1,0 +1,189 @@
+import math
+import typing
+from collections.abc import Callable
+
+import pytest
+
+from softseg.decisions.answers.bridge import LADDER
+from softseg.decisions.answers.collect import Answers
+from softseg.decisions.inputs import schema
+from softseg.decisions.inputs.units import PLAIN
+from softseg.decisions.model.simulate import Simulation
+from softseg.decisions.tree import assumptions_hash
+from softseg.report.roi import numbers, tables, text
+from softseg.report.roi.assumptions import how_read, record_rows, stated_range
+from softseg.report.roi.facts import RoiFacts
+from softseg.wording import has
+
+type Case = tuple[Simulation, Answers]
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "en", "de"),
+    [
+        (777_700.0, 3_400.0, "€780,000", "780.000 €"),
+        (777_700.0, 2_900.0, "€778,000", "778.000 €"),
+        (777_700.0, NAN, "€778,000", "778.000 €"),
+        (-3_004_000.0, 25_000.0, "−€3.00M", "−3,00 Mio. €"),
+        (-3_004_000.0, 250_000.0, "−€3.0M", "−3,0 Mio. €"),
+        (999_960.0, NAN, "€1.00M", "1,00 Mio. €"),
+        (2.5e9, NAN, "€2.50B", "2,50 Mrd. €"),
+        (400.0, 900.0, "€0", "0 €"),
+        (123.456, NAN, "€123", "123 €"),
+        (1.4, NAN, "€1", "1 €"),
+        (0.0, 0.0, "€0", "0 €"),
+        (NAN, NAN, "–", "–"),
+    ],
+)
+def test_money_has_the_digits_that_its_error_supports(
+    x: float, error: float, en: str, de: str
+) -> None:
+    assert numbers.money(x, "EUR", "en", error) == en
+    assert numbers.money(x, "EUR", "de", error).replace("\N{NO-BREAK SPACE}", " ") == de
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "en"),
+    [
+        (1.614, 0.008, "161%"),
+        (1.614, 0.08, "160%"),
+        (28.49, 0.13, "2,850%"),
+        (-1.0, 0.0, "−100%"),
+        (0.025, NAN, "2.5%"),
+        (0.0, 0.0, "0%"),
+        (NAN, NAN, "–"),
+    ],
+)
+def test_ratios(x: float, error: float, en: str) -> None:
+    assert numbers.ratio(x, "en", error) == en
+
+
+@pytest.mark.parametrize(
+    ("p", "error", "en"),
+    [
+        (0.0, 0.0, "0%"),
+        (1.0, 0.0, "100%"),
+        (0.0001, NAN, "<0.1%"),
+        (0.9999, NAN, ">99.9%"),
+        (0.0123, NAN, "1.2%"),
+        (0.0123, 0.01, "1%"),
+        (0.003, 0.01, "<1%"),
+        (0.997, 0.01, ">99%"),
+        (0.7261, NAN, "73%"),
+        (NAN, NAN, "–"),
+    ],
+)
+def test_shares_are_never_0_or_100_but_where_they_are(p: float, error: float, en: str) -> None:
+    assert numbers.share(p, "en", error) == en
+
+
+def test_cases_are_counted_as_people_count() -> None:
+    found = [numbers.cases(p, "en") for p in (0.0, 0.001, 0.271, 0.999, 1.0, NAN)]
+    assert found == ["in none of the cases calculated", "in fewer than 1 of 100 cases",
+                     "in 27 of 100 cases", "in more than 99 of 100 cases",
+                     "in all cases calculated", "–"]  # fmt: skip
+
+
+def test_stated_numbers_are_shown_in_full() -> None:
+    assert numbers.stated(1234567.5, "EUR", "de") == "1.234.567,50 €"
+    assert numbers.stated(95_000.0, "EUR", "de") == "95.000 €"
+    assert numbers.stated(0.225, "share", "en") == "0.225 (as a share)"
+    assert numbers.stated(15.789473684, "%", "de") == "15,7895\N{NO-BREAK SPACE}%"
+    assert numbers.stated(1.5, "MEUR/year", "en") == "1.5 million EUR a year"
+    assert numbers.plain(1e16, "en") == "1e+16"
+
+
+def test_times_are_years_or_never() -> None:
+    assert numbers.years(2.44, "de") == "2,4 Jahre"
+    assert numbers.years(2.44, "en", 0.9) == "2 years"
+    assert numbers.years(0.02, "en") == "<\N{NO-BREAK SPACE}0.1 years"
+    assert numbers.years(math.inf, "en") == "not within the horizon"
+
+
+def test_errors_have_one_digit() -> None:
+    assert numbers.error_of_money(1234.0, "EUR", "en") == "€1,000"
+    assert numbers.error_of_money(0.2, "EUR", "en") == "€0"
+    assert numbers.points(0.00234, "de") == "0,2 Punkte"
+    assert numbers.gain(1500.0, "EUR", "en") == "+€1,500"
+    assert numbers.gain(0.0, "EUR", "en") == "€0"
+
+
+def test_every_word_of_the_schema_is_in_the_catalogue() -> None:
+    words = {
+        "role": schema.ROLES,
+        "effect": schema.EFFECTS,
+        "family": (*schema.FAMILIES, "point", "samples"),
+        "evidence": schema.EVIDENCE,
+        "step": (*LADDER, "total"),
+        "why": LADDER,
+        "method.convention": typing.get_args(schema.Convention.__value__),
+        "unit": [{"%": "percent", "count/year": "count_year"}.get(u, u) for u in PLAIN],
+    }
+    missing = [f"{group}.{name}" for group, names in words.items() for name in names
+               if not has(f"roi_report.{group}.{name}")]  # fmt: skip
+    assert missing == []
+
+
+def test_ranges_are_read_back_in_words(plain: Case) -> None:
+    facts = RoiFacts(*plain, "en")
+    inputs = facts.assumptions.inputs
+    assert stated_range(facts, inputs["revenue"]) == "50 million EUR a year"
+    assert how_read(facts, inputs["revenue"]) == "one value, no range"
+    samples = inputs["revenue"].model_copy(update={"value": None, "samples": (1.0, 2.5)})
+    assert stated_range(facts, samples) == "1 to 2.5 million EUR a year"
+    assert how_read(facts, samples) == "2 draws given"
+    copied = inputs["uplift"].model_copy(update={"same_as": "uplift"})
+    assert how_read(facts, copied) == "copied from: Uplift"
+    limits = inputs["running"].model_copy(update={"sure": 1.0, "family": "triangular"})
+    assert how_read(facts, limits).startswith("never outside; triangular; most likely")
+
+
+def test_the_record_holds_the_hash_and_what_the_run_says(plain: Case) -> None:
+    facts = RoiFacts(*plain, "en")
+    rows = dict(record_rows(facts, {"seed": "3"}))
+    assert assumptions_hash(facts.assumptions) in rows.values()
+    assert rows["Seed of the random numbers"] == "3"
+    assert "abc" in dict(record_rows(facts, {"hash": "abc"})).values()
+
+
+def test_information_says_what_to_find_out_first(make_case: Callable[..., Case]) -> None:
+    pilot = text.information_sentence(RoiFacts(*make_case(), "en"))
+    assert pilot.startswith("Before more cost estimates: a pilot. To know whether the programme")
+    sure = {"no_effect": {"value": 0.0}}
+    safe = text.information_sentence(
+        RoiFacts(*make_case(sure | {"project": {"low": 1.0, "high": 2.0}}), "en")
+    )
+    assert safe.startswith("Knowing more would not change the decision")
+    dear = {"project": {"low": 50.0, "high": 5000.0}}
+    cost = text.information_sentence(RoiFacts(*make_case(sure | dear), "en"))
+    assert cost.startswith("Before anything else: get offers for “Project”.")
+
+
+def test_findings_of_a_programme_that_never_pays(make_case: Callable[..., Case]) -> None:
+    facts = RoiFacts(*make_case({"project": {"low": 9e4, "high": 2e5}}), "en")
+    lines = text.findings(facts)
+    assert "a loss of" in lines[0]
+    assert lines[1].startswith("The programme pays in none of the cases calculated")
+    assert lines[3].startswith("In all cases calculated the money spent is not back")
+
+
+def test_the_judgement_sentence_sums_the_evidence(plain: Case) -> None:
+    facts = RoiFacts(*plain, "en")
+    share = float(plain[1].evidence["share"].sel(outcome="npv", evidence="expert"))
+    error = float(plain[1].evidence["judgement_error"].sel(outcome="npv"))
+    line = text.driver_lines(facts)[1]
+    assert line.startswith(
+        f"{facts.share(share, error)} of this band's variance rests on judgement"
+    )
+
+
+def test_rows_have_as_many_cells_as_their_heads(plain: Case) -> None:
+    facts = RoiFacts(*plain, "en")
+    assert {len(cells) for _, cells in tables.headline_rows(facts)} == {4}
+    head, rows = tables.year_rows(facts)
+    assert {len(cells) for _, cells in rows} == {len(head)}
+    assert {len(cells) for _, cells in tables.scenario_rows(facts)} == {5}
+    assert {len(cells) for _, cells in tables.break_even_rows(facts)} == {5}
+    assert {len(cells) for _, cells in tables.driver_rows(facts)} == {4}
+    assert {len(cells) for _, cells in tables.information_rows(facts)} == {2}
