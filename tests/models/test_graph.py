@@ -180,7 +180,9 @@ def test_variables_have_the_names_and_dims_of_the_posterior_tree():
     assert list(model.coords["region_level"]) == ["north", "south", "west"]
     assert [potential.name for potential in model.potentials] == ["log_likelihood"]
     named = {"share"} | {
-        f"{indicator}__{name}" for indicator in mixture.priors for name in mixture.priors[indicator]
+        parameter_name(indicator, name)
+        for indicator in mixture.priors
+        for name in mixture.priors[indicator]
     }
     assert named <= set(model.named_vars)
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softseg.inference.draws import Draws
+from softseg.names import parameter_name
 
 type Posterior = dict[str, NDArray[np.float64]]
 """Draws by variable, each (chain, draw, segment) or (chain, draw, segment, level)."""
@@ -21,7 +22,7 @@ def posterior_of(draws: Draws) -> Posterior:
     found = {"share": draws.values.share}
     for indicator, parameters in draws.values.indicators.items():
         for name, values in parameters.items():
-            found[f"{indicator}__{name}"] = values
+            found[parameter_name(indicator, name)] = values
     return found
 
 

@@ -36,7 +36,9 @@ def naive_mixture(
             seen = ~np.isnan(x)
             filled = np.where(seen, x, 1.0)[:, None]
             exposure = exposures.get(name, np.ones(len(x)))[:, None]
-            density = DENSITIES[family](name, filled, exposure, priors[name], n_segments)
+            # PyMC's converters part names at commas.
+            variable = name.replace(",", "\N{SINGLE LOW-9 QUOTATION MARK}")
+            density = DENSITIES[family](variable, filled, exposure, priors[name], n_segments)
             joint = joint + pt.where(seen[:, None], density, 0.0)
         pm.Potential("customers", pt.logsumexp(joint, axis=1).sum())
     return model
