@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from small_roi import EXAMPLE, stand_ins
+from small_roi import EXAMPLE, QUICK, stand_ins
 from softseg.cli import app
 from softseg.cli.roi_found import findings
 from softseg.decisions.answers.collect import collect
 from softseg.decisions.inputs.write import to_toml
 from softseg.decisions.model.simulate import RoiModel
 from softseg.runs.lock import locked
+from softseg.runs.roi import run_roi
 
 RUNNER = CliRunner()
 FEW = ("--draws", "32", "--replicates", "2")
@@ -43,10 +44,18 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cli_roi") / "run"
+    with stand_ins():
+        run_roi(EXAMPLE, path, QUICK)
+    return path
+
+
 @pytest.fixture
-def folder(file: Path, tmp_path: Path, quick: None) -> Path:
-    call(file, *FEW, "--out", tmp_path / "run")
-    return tmp_path / "run"
+def folder(made: Path, tmp_path: Path, quick: None) -> Path:
+    """A folder of one's own."""
+    return Path(shutil.copytree(made, tmp_path / "run"))
 
 
 # --- help and usage
@@ -188,7 +197,7 @@ def test_rerun_says_whether_the_draws_are_the_same(
     monkeypatch.setattr("softseg.runs.roi_repeat._same_draws", lambda old, new: False)
     said, _ = call("rerun", folder, "--out", folder.parent / "x", "--language", "de", code=3)
     assert "Die Ziehungen sind nicht dieselben." in said
-    assert call("rerun", folder.parent, code=4)
+    assert "manifest.json cannot be read" in call("rerun", folder.parent, code=4)[1]
 
 
 # --- sign-off
@@ -236,7 +245,7 @@ def test_diff_prints_steps_that_add_up(file: Path, folder: Path, tmp_path: Path)
 
 def test_diff_of_equal_folders(folder: Path) -> None:
     assert "No number has changed" in call("diff", folder, folder)[0]
-    assert call("diff", folder, folder.parent, code=4)
+    assert "manifest.json cannot be read" in call("diff", folder, folder.parent, code=4)[1]
 
 
 def test_diff_names_what_changed_in_words_only(file: Path, folder: Path, tmp_path: Path) -> None:

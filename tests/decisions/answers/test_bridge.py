@@ -103,7 +103,10 @@ def test_the_ladder_of_the_reference(
         .roi.item()
         for name in ("base", "best", "worst", "break_even_point")
     ]
-    assert found == pytest.approx([base, best, worst, point], rel=0.0025, abs=0.015)
+    assert found[0] == pytest.approx(base, abs=0.015)
+    # The reference ramps the whole profit. Here the uplift and the points ramp up each, and so in
+    # the half year does their product twice: 0.25 · 4 % · 2.5 points of the revenue in `best`.
+    assert found == pytest.approx([base, best, worst, point], abs=0.04)
 
 
 def test_single_years_of_the_article() -> None:

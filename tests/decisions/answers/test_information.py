@@ -68,6 +68,15 @@ def test_three_decisions_and_more_inputs_are_worth_more():
     assert worth[0].estimate > 0.0
 
 
+def test_a_misfit_above_the_whole_is_part_of_the_error():
+    z = normal(4, 256)
+    # Products of four are not among the columns; this one never changes the decision.
+    net = np.stack([0.0 * z[0], 0.001 + np.exp(z).prod(axis=0)])
+    found = evppi(net, {str(i): z[i] for i in range(4)}, np.random.default_rng(1))
+    assert evpi(net).estimate == 0.0
+    assert 0.0 < found.estimate <= found.bias < found.error
+
+
 def test_nothing_uncertain_is_worth_exactly_nothing():
     net = np.stack([np.zeros((4, 64)), np.full((4, 64), 0.1)])
     assert evpi(net) == (0.0, 0.0, 0.0)
@@ -153,6 +162,13 @@ def test_an_uncertain_probability_of_no_effect_is_worth_knowing():
     worth = found.sel(input="no_effect")
     assert float(worth.evppi) == pytest.approx(expected, rel=0.02)
     assert float(worth.evppi) < float(found.evppi.sel(input="works"))
+
+
+def test_a_programme_set_to_work_leaves_nothing_to_find_out():
+    found = information(model().simulate(4, 256).pinned({"works": 1.0}))
+    assert float(found.evpi) == 0.0
+    assert float(found.mean_net.sel(decision="segmented")) == pytest.approx(43_000.0, rel=0.01)
+    assert (found.evppi == 0.0).all()
 
 
 def test_nothing_done_is_exactly_nothing():

@@ -242,6 +242,14 @@ def test_wrong_and_missing_files(tmp_path: Path) -> None:
     assert read_assumptions(tmp_path / "B.TOML").horizon == 5
 
 
+@pytest.mark.parametrize("depth", [300, 5000])
+@pytest.mark.parametrize("head", ["title =", "[inputs.a]\nlow ="])
+def test_deeply_nested_lists_are_refused(tmp_path: Path, depth: int, head: str) -> None:
+    path = write(tmp_path, f"horizon = 5\n{head} {'[' * depth}{']' * depth}\n")
+    with pytest.raises(SchemaError, match="Take lists out of lists"):
+        read_assumptions(path)
+
+
 def test_lines_of_arrays_inline_tables_and_strings() -> None:
     text = (
         'a."b.c" = 1 # x = 2\n'

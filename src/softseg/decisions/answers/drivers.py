@@ -2,12 +2,11 @@
 
 A tornado asks what the net present value is where an input is low or high. "Low" can mean three
 things, which differ where inputs move together, and all three are given: *ceteris paribus*, all
-others at their median; *set*, the input set by decree and all others as uncertain as before;
+others at their central value; *set*, the input set by decree and all others as uncertain as before;
 *conditional*, the input seen to be low, so that those that move with it are likely low too.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from softseg.decisions.answers.information import averaged, grade_of, variables
 from softseg.decisions.answers.regression import KNOTS_TOGETHER, regress
+from softseg.decisions.answers.scenarios import centre, deterministic
 from softseg.decisions.answers.shapley import Effects, shapley_effects
 from softseg.decisions.inputs.schema import EVIDENCE
 from softseg.decisions.model.simulate import WORKS, Simulation
@@ -62,7 +62,7 @@ def tornado(
     rows = {name: _rows(name, value) for name, value in x.items()}
     ends = {name: value[rows[name]] for name, value in x.items()}
     steady = averaged(simulation)
-    fixed, centre = _ceteris_paribus(simulation, x, ends, accounting, adjusted)
+    fixed, middle = _ceteris_paribus(simulation, x, ends, accounting, adjusted)
     parts = [
         fixed,
         _set(steady.first(n_draws), ends, accounting, adjusted),
@@ -81,7 +81,7 @@ def tornado(
             "npv_error": (dims, error),
             "roi": (dims, roi),
             "width": (dims[:2], np.abs(value[..., 1] - value[..., 0])),
-            "centre": ("kind", [centre, mean, mean]),
+            "centre": ("kind", [middle, mean, mean]),
         },
         {"kind": list(KINDS), "input": list(x), "side": list(SIDES)},
         {"accounting": accounting, "adjusted": int(adjusted)},
@@ -228,20 +228,17 @@ def _ceteris_paribus(
     accounting: str,
     adjusted: bool,
 ) -> tuple[Array, float]:
-    """Return npv, cost and error (…, input, side) with all others at their median, and the centre.
+    """Return npv, cost and error (…, input, side) with all others at their centre, and the centre.
 
     The programme works, unless that is the input that is low.
     """
     n = 1 + 2 * len(x)
-    draws = simulation.draws
-    middle = {name: value[:1, :1] for name, value in draws.values.items()}
-    cut = replace(draws, values=middle, works=np.ones((1, n)))
-    pins = {name: np.full((1, n), np.median(value)) for name, value in x.items()}
-    if WORKS in pins:
-        pins[WORKS] = np.ones((1, n))
+    works = simulation.draws.works.max()
+    middle = {name: works if name == WORKS else centre(simulation, name) for name in x}
+    pins = {name: np.full((1, n), value) for name, value in ({WORKS: works} | middle).items()}
     for i, (name, pair) in enumerate(ends.items()):
         pins[name][0, 1 + 2 * i : 3 + 2 * i] = pair
-    whole = Simulation(simulation.assumptions, cut).pinned(pins).outcome(accounting, adjusted)
+    whole = deterministic(simulation, pins, n).outcome(accounting, adjusted)
     npv, cost = whole.npv[0], whole.cost[0]
     sides = np.stack([npv[1:], cost[1:], np.zeros(n - 1)]).reshape(3, len(x), 2)
     return sides, float(npv[0])
@@ -256,7 +253,7 @@ def _set(
     for i, (name, pair) in enumerate(ends.items()):
         for side, value in enumerate(pair):
             pins = {name: float(value)}
-            if name == no_effect:
+            if name == no_effect and WORKS in ends:
                 pins[WORKS] = 1.0 - float(value)
             outcome = simulation.pinned(pins).outcome(accounting, adjusted)
             means = outcome.npv.mean(axis=1)

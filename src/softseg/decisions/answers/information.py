@@ -5,6 +5,7 @@ E max_a N_a − max_a E N_a. Of partial information on x it is E max_a E[N_a | x
 E[N_a | x] is a regression of the net benefits on x (Strong, Oakley & Brennan 2014, Medical Decision
 Making 34, 311–326). The largest of noisy fits lies too high on average. This bias is not taken off:
 it is estimated by drawing the coefficients again from their covariance, and is part of the error.
+So is what an EVPPI lies above the EVPI of the same draws, which only a misfit can explain.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,7 +64,9 @@ def evppi(net: Array, x: Mapping[str, Array] | Array, rng: np.random.Generator) 
     against_first = (net[1:] - net[:1]).reshape(n_decisions - 1, -1).T
     fit = regress(against_first, {name: np.ravel(value) for name, value in values.items()})
     gained = _gained(_with_first(fit.fitted.T)).reshape(net.shape[1:])
-    away, bias = _resampled(fit, rng)
+    away, noise = _resampled(fit, rng)
+    # No part is worth more than the whole: what lies above it is the misfit of the regression.
+    bias = max(noise, float((gained - _gained(net)).mean()))
     sampled = _error_of_mean(gained)
     return Value(float(gained.mean()), float(np.sqrt(sampled**2 + away**2 + bias**2)), bias)
 
@@ -152,7 +155,8 @@ def averaged(simulation: Simulation) -> Simulation:
     effect. Every mean of it given inputs stays as it is, and is estimated with less noise.
     """
     no_effect = simulation.assumptions.only("no_effect")
-    if no_effect is None:
+    works = simulation.draws.works
+    if no_effect is None or works.min() == works.max():  # certain, or set by the caller
         return simulation
     risk = np.broadcast_to(simulation.draws.values[no_effect], simulation.shape)
     return simulation.pinned({WORKS: 1.0 - risk})

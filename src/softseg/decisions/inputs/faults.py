@@ -145,7 +145,6 @@ _LIMITS: Final = {
     "greater_than_equal": ("assumption.at_least", "ge"),
     "greater_than": ("assumption.above", "gt"),
     "less_than_equal": ("assumption.at_most", "le"),
-    "less_than": ("assumption.below", "lt"),
 }
 _EXPECTED: Final = {
     "float_type": "number",
@@ -179,6 +178,8 @@ def _model_fault(error: Any) -> Fault:
     kind, context = error["type"], error.get("ctx", {})
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
     got = short(error["input"])
+    if kind == "json_invalid":  # pydantic reads no more than 200 levels
+        return Fault("assumption.nested")
     if kind in _LIMITS:
         key, limit = _LIMITS[kind]
         return _at(path, key, {"limit": context[limit], "got": got})

@@ -13,7 +13,7 @@ from softseg.decisions.inputs.faults import Fault, Path, Place, model_faults, re
 from softseg.decisions.inputs.lines import toml_lines
 from softseg.decisions.inputs.schema import Assumptions, Input
 from softseg.decisions.inputs.sheet import read_sheets
-from softseg.errors import FileError
+from softseg.errors import FileError, SchemaError
 from softseg.tables.document import read_toml
 from softseg.wording import LANGUAGES, say
 
@@ -47,14 +47,21 @@ def read_assumptions(path: FilePath | str, language: str | None = None) -> Assum
     if not path.is_file():
         raise FileError(say("assumption.no_file", language or "en", name=path.name))
     if suffix == TOML:
-        data = read_toml(path)
-        lines = toml_lines(path.read_text(encoding="utf-8-sig"))
-        places = {key: Place.line(line) for key, line in lines.items()}
-        return _checked(data, places, language or _language(data, "en"), [])
+        try:
+            return _read_text(path, language)
+        except RecursionError:
+            raise SchemaError(say("assumption.nested", language or "en")) from None
     book = read_sheets(path, language)
     book.data.setdefault("language", book.language)
     said = language or _language(book.data, book.language)
     return _checked(book.data, book.places, said, book.faults)
+
+
+def _read_text(path: FilePath, language: str | None) -> Assumptions:
+    data = read_toml(path)
+    lines = toml_lines(path.read_text(encoding="utf-8-sig"))
+    places = {key: Place.line(line) for key, line in lines.items()}
+    return _checked(data, places, language or _language(data, "en"), [])
 
 
 def _language(data: Mapping[str, Any], default: str) -> str:
@@ -123,6 +130,8 @@ def _lists(entry: Any) -> Any:
 def _others(data: Mapping[str, Any], known: list[Fault]) -> list[Fault]:
     """Return the faults of the inputs that can be read, where another part of the file cannot."""
     inputs = data.get("inputs")
+    if any(fault.path == () for fault in known):  # nothing of the file can be read
+        return []
     faulty = {fault.input for fault in known}
     unclear = any(fault.path == ("currency",) for fault in known)
     currency = None if unclear else data.get("currency", "EUR")
