@@ -1,8 +1,9 @@
-"""Slow proofs against known truth; figures go to docs/calibration.md.
+"""Slow proofs against known truth; figures go to docs/calibration.md and docs/money.md.
 
     python scripts/calibrate.py coverage     intervals cover the truth as often as they say
+    python scripts/calibrate.py money        so does the band of the net present value
     python scripts/calibrate.py agreement    Gibbs and NUTS agree for every family
-    python scripts/calibrate.py page         write docs/calibration.md from what has been run
+    python scripts/calibrate.py page         write both pages from what has been run
     python scripts/calibrate.py all          everything; resumes where it stopped
 
 Each task leaves one JSON line per unit of work in out/calibration/, so that a run that was
@@ -20,6 +21,8 @@ from typing import Any
 
 import calibration_agreement
 import calibration_coverage
+import calibration_money
+import calibration_money_page
 import calibration_page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,20 +64,32 @@ def results(units: list[str], work: Callable[[str], Any], cores: int) -> Iterato
             yield futures[future], future.result()
 
 
+def _write(name: str, page: str) -> None:
+    (ROOT / "docs" / name).write_text(page, encoding="utf-8")
+
+
 def main() -> int:
     """Run the tasks named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", choices=["coverage", "agreement", "page", "all"], default="all")
+    parser.add_argument(
+        "task", choices=["coverage", "money", "agreement", "page", "all"], default="all"
+    )
     parser.add_argument("--tables", type=int, default=200, help="tables per size")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     if arguments.task in ("coverage", "all"):
         units = calibration_coverage.units(arguments.tables)
         run("coverage", units, calibration_coverage.work, arguments.cores)
+    if arguments.task in ("money", "all"):
+        units = calibration_money.units(arguments.tables)
+        run("money", units, calibration_money.work, arguments.cores)
     if arguments.task in ("agreement", "all"):
         run("agreement", calibration_agreement.units(), calibration_agreement.work, 1)
-    page = calibration_page.page(stored("coverage"), stored("agreement"))
-    (ROOT / "docs" / "calibration.md").write_text(page, encoding="utf-8")
+    coverage, agreement, money = (stored(task) for task in ("coverage", "agreement", "money"))
+    if coverage and agreement:
+        _write("calibration.md", calibration_page.page(coverage, agreement))
+    if money:
+        _write("money.md", calibration_money_page.page(money))
     return 0
 
 

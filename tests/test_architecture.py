@@ -24,6 +24,7 @@ FLOORS = [
     {"comparison", "report"},
     {"estimators"},
     {"runs", "progress"},
+    {"study"},
     {"cli"},
 ]
 """From the ground up; a room may use what lies below it and itself, not its neighbours."""

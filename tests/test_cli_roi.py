@@ -2,17 +2,22 @@
 
 import datetime
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from small_roi import EXAMPLE, QUICK, stand_ins
 from softseg.cli import app
+from softseg.cli.console import fail
+from softseg.cli.roi import check
 from softseg.cli.roi_found import findings
 from softseg.decisions.answers.collect import collect
+from softseg.decisions.inputs.read import read_assumptions
 from softseg.decisions.inputs.write import to_toml
 from softseg.decisions.model.simulate import RoiModel
 from softseg.runs.lock import locked
@@ -89,6 +94,36 @@ def test_unknown_options_name_the_group(file: Path) -> None:
     assert "unexpected extra argument" in call(file, "second", code=2)[1]
 
 
+def test_a_slip_in_a_command_is_named(file: Path) -> None:
+    assert "There is no command 'chekc'. Did you mean 'check'?" in call("chekc", file, code=2)[1]
+    assert "Commands are template, check, rerun" in call("look", file, code=2)[1]
+    assert "got look" in call("look", "--seed", 2, code=4)[1]
+
+
+def test_a_reader_that_leaves_ends_a_command_quietly(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    with os.fdopen(written, "w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        with pytest.raises(typer.Exit) as left:
+            check(file)
+        assert left.value.exit_code == 141
+        print("what comes after goes nowhere", flush=True)
+        with pytest.raises(typer.Exit):
+            err_to_nobody(monkeypatch)
+
+
+def err_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write an error to a stream that nobody reads."""
+    read, written = os.pipe()
+    os.close(read)
+    with os.fdopen(written, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", stream)
+        fail("said to nobody", 3)
+
+
 def test_draws_are_a_power_of_two(file: Path) -> None:
     assert "such as 512 / 1024: got 1000" in call(file, "--draws", 1000, code=2)[1]
 
@@ -137,6 +172,7 @@ def test_missing_files_and_locked_folders(file: Path, tmp_path: Path, quick: Non
     assert "there is no file" in call(tmp_path / "none.toml", code=4)[1]
     with locked(tmp_path / "run"):
         assert "another run" in call(file, *FEW, "--out", tmp_path / "run", code=5)[1]
+    assert "plan.toml is a file" in call(file, *FEW, "--out", file, code=2)[1]
 
 
 # --- template and check
@@ -156,6 +192,13 @@ def test_the_workbook_template_has_to_be_filled_in(tmp_path: Path) -> None:
     path = tmp_path / "plan.xlsx"
     call("template", path)
     assert "G2" in call("check", path, code=3)[1]
+
+
+def test_the_workbook_template_filled_in_is_the_example(tmp_path: Path) -> None:
+    path = tmp_path / "beispiel.xlsx"
+    call("template", path, "--example", "--language", "de")
+    found, example = read_assumptions(path), RoiModel.example("de").assumptions
+    assert (found.inputs, found.dependence) == (example.inputs, example.dependence)
 
 
 def test_templates_replace_nothing_unasked(file: Path, tmp_path: Path) -> None:
@@ -197,7 +240,10 @@ def test_rerun_says_whether_the_draws_are_the_same(
     monkeypatch.setattr("softseg.runs.roi_repeat._same_draws", lambda old, new: False)
     said, _ = call("rerun", folder, "--out", folder.parent / "x", "--language", "de", code=3)
     assert "Die Ziehungen sind nicht dieselben." in said
-    assert "manifest.json cannot be read" in call("rerun", folder.parent, code=4)[1]
+    assert f"{folder.parent.name} is none" in call("rerun", folder.parent, code=4)[1]
+    itself = ("rerun", folder, "--out", folder, "--language")
+    assert "Choose another folder" in call(*itself, "en", code=2)[1]
+    assert "einen anderen Ordner wählen" in call(*itself, "de", code=2)[1]
 
 
 # --- sign-off
@@ -216,6 +262,8 @@ def test_freeze_and_verify(folder: Path) -> None:
     (folder / "manifest.json").unlink()
     assert "missing: manifest.json" in call("verify", folder, code=3)[1]
     assert "Sign off first" in call("verify", folder.parent, code=4)[1]
+    assert "there is no nowhere" in call("verify", folder / "nowhere", code=4)[1]
+    assert "there is no nowhere" in call("freeze", "nowhere", "--approver", "X", code=4)[1]
     assert "Missing option '--approver'" in call("freeze", folder, code=2)[1]
 
 
@@ -245,7 +293,7 @@ def test_diff_prints_steps_that_add_up(file: Path, folder: Path, tmp_path: Path)
 
 def test_diff_of_equal_folders(folder: Path) -> None:
     assert "No number has changed" in call("diff", folder, folder)[0]
-    assert "manifest.json cannot be read" in call("diff", folder, folder.parent, code=4)[1]
+    assert "Give a folder that softseg roi" in call("diff", folder, folder.parent, code=4)[1]
 
 
 def test_diff_names_what_changed_in_words_only(file: Path, folder: Path, tmp_path: Path) -> None:
@@ -253,7 +301,7 @@ def test_diff_names_what_changed_in_words_only(file: Path, folder: Path, tmp_pat
     file.write_text(text, encoding="utf-8")
     call(file, *FEW, "--out", tmp_path / "other")
     said, _ = call("diff", folder, tmp_path / "other")
-    assert "Only texts or the evidence grade changed of: revenue." in said
+    assert "Only texts, units or the evidence grade changed, no number, of: revenue." in said
 
 
 # --- what was found

@@ -15,6 +15,8 @@ SEGMENT: Final = "segment"
 SEGMENT_NAME: Final = "segment_name"
 INDICATOR: Final = "indicator"
 MEASURE: Final = "measure"
+ASSIGNED: Final = "assigned"
+RULE: Final = "rule"
 
 SHARE: Final = "share"
 """Name of the variable that holds the prior weights of the segments."""
@@ -24,6 +26,7 @@ SAMPLE_STATS: Final = "sample_stats"
 MEMBERSHIP: Final = "membership"
 PROFILE: Final = "profile"
 SIZES: Final = "sizes"
+VALUE: Final = "value"
 FIT: Final = "fit"
 
 LOWER_PROBABILITY: Final = 0.05

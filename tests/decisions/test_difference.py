@@ -176,6 +176,31 @@ def test_texts_alone_are_no_step() -> None:
     assert found.attrs["silent"] == "savings"
 
 
+def test_a_range_written_in_another_way_is_no_step() -> None:
+    """Neither another unit nor the family that was taken anyway changes a number."""
+    other = changed(
+        {
+            "project_cost": {"unit": "kEUR", "low": 95.0, "high": 250.0},
+            "revenue_uplift": {"family": "lognormal"},
+            "discount_rate": {"unit": "share", "value": 0.08},
+        }
+    )
+    found = explain(BASE, tree_of(other))
+    assert found.sizes["step"] == 0
+    assert found.attrs["silent"] == "discount_rate, project_cost, revenue_uplift"
+
+
+def test_another_order_says_why_the_points_are_others() -> None:
+    order = sorted(EXAMPLE.inputs)
+    inputs = {name: EXAMPLE.inputs[name] for name in order}
+    b = tree_of(EXAMPLE.model_copy(update={"inputs": inputs}))
+    found = explain(BASE, b)
+    assert found["name"].values.tolist() == ["points"]
+    assert found["label"].item().startswith("Other random points, because the order")
+    assert found["before"].item() == found["after"].item() == ""
+    check_sum(found, BASE, b)
+
+
 def test_fields_that_are_no_number_are_named() -> None:
     other = changed({"savings": {"in_margin": True}, "margin_uplift": {"family": "gamma"}})
     found = explain(BASE, tree_of(other))

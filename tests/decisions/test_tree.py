@@ -97,6 +97,18 @@ def test_copies_stand_once_in_the_file_and_come_back() -> None:
     assert np.array_equal(again.draws.values["copy"], simulation.draws.values["savings"])
 
 
+def test_the_draws_of_a_fitted_model_stay_recognisable(tmp_path: Path) -> None:
+    fitted = {"revenue_uplift": np.linspace(0.01, 0.04, 50)}
+    simulation = RoiModel.example().simulate(2, 16, posterior=fitted)
+    tree = to_tree(simulation, {}, seed=1, versions=VERSIONS, posterior=tuple(fitted))
+    save(tree, tmp_path / "roi.nc")
+    stored = load(tmp_path / "roi.nc")
+    assert stored.attrs["posterior"] == '["revenue_uplift"]'
+    draws = simulation_of(stored).draws
+    assert draws.sample is not None
+    assert np.array_equal(fitted["revenue_uplift"][draws.sample], draws.values["revenue_uplift"])
+
+
 def test_long_assumptions_fit(tmp_path: Path) -> None:
     """HDF5 limits attributes to 64 KiB, samples do not."""
     example = RoiModel.example().assumptions

@@ -55,6 +55,20 @@ def test_long_and_foreign_texts_are_kept(one_segment: World, tmp_path):
     xr.testing.assert_identical(load(tmp_path / "a.nc"), tree)
 
 
+def test_names_that_a_variable_and_a_group_share_are_kept(tmp_path):
+    values = xr.Variable("x", np.arange(3.0), {"unit": "share"})
+    groups = {
+        "/": xr.Dataset(attrs={"seed": 1}),
+        "/price": xr.Dataset({"volume": values, "price": values}, attrs={"said": "yes"}),
+        "/volume": xr.Dataset(),
+        "/volume/price": xr.Dataset({"volume": values}),
+        "/empty": xr.Dataset(attrs={"why": "nothing there"}),
+    }
+    tree = xr.DataTree.from_dict(groups)
+    save(tree, tmp_path / "a.nc")
+    xr.testing.assert_identical(load(tmp_path / "a.nc"), tree)
+
+
 def test_the_file_is_plain_netcdf(mixed: World, tmp_path):
     path = tmp_path / "posterior.nc"
     save(mixed.tree, path)

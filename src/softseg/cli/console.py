@@ -19,6 +19,8 @@ from softseg.errors import SoftsegError
 from softseg.wording import LANGUAGES, say
 
 INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""128 + SIGPIPE: what a shell reports of a command whose reader has left."""
 FILE = 4
 UNKNOWN = 1
 PLAIN_WIDTH = 120
@@ -57,12 +59,12 @@ def fail(text: str, code: int) -> None:
 
 def out(text: str = "") -> None:
     """Print to the output stream."""
-    typer.echo(harmless(text))
+    _echo(harmless(text))
 
 
 def err(text: str) -> None:
     """Print to the error stream, so that it does not mix with results."""
-    typer.echo(harmless(text), err=True)
+    _echo(harmless(text), err=True)
 
 
 def harmless(text: str) -> str:
@@ -87,7 +89,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = F
         shown.add_row(*(Text(harmless(cell)) for cell in row))
     terminal = sys.stdout.isatty()
     width = None if terminal else PLAIN_WIDTH
-    Console(file=sys.stdout, width=width, highlight=False).print(shown)
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    with console.capture() as text:  # rich itself ends the process where nobody reads
+        console.print(shown)
+    _echo(text.get(), nl=False)
 
 
 def _explained(error: Exception, language: str) -> tuple[str, int]:
@@ -100,6 +105,18 @@ def _explained(error: Exception, language: str) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return say("cli.memory", language), UNKNOWN
     return say("cli.unexpected", language, kind=type(error).__name__), UNKNOWN
+
+
+def _echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print, and leave quietly where nobody reads any more, as after `head`."""
+    try:
+        typer.echo(text, err=err, nl=nl)
+    except BrokenPipeError:
+        # Python complains at the end about what it cannot write then.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, (sys.stderr if err else sys.stdout).fileno())
+        os.close(nowhere)
+        raise typer.Exit(PIPE_CLOSED) from None
 
 
 @contextmanager

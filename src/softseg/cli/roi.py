@@ -4,6 +4,7 @@
 that is called like a command is given as ``./check``.
 """
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -36,9 +37,21 @@ class DefaultGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default command before arguments that name none; help is the group's own."""
         if not args or args[0] not in self.commands:
+            self._refuse_unknown(ctx, args)
             asked = set(args) & set(ctx.help_option_names)
             args = [min(asked)] if asked else [DEFAULT, *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_unknown(self, ctx: Any, args: list[str]) -> None:
+        """Refuse a word with something behind it that is neither a command nor a file."""
+        words = [arg for arg in args if not arg.startswith("-")]
+        if not words or args[0] != words[0] or "." in args[0] or Path(args[0]).exists():
+            return
+        if len(words) > 1 and args[1] == words[1]:
+            known = [name for name in self.commands if name != DEFAULT]
+            close = get_close_matches(args[0], known, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"Commands are {', '.join(known)}."
+            ctx.fail(f"There is no command {args[0]!r}. {hint}")
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         """Show both ways to call it."""
@@ -130,8 +143,13 @@ def template(
     path: Annotated[
         Path, typer.Argument(metavar="FILE", help="What to write: .xlsx, or .toml to edit as text.")
     ],
+    example: Annotated[
+        bool, typer.Option("--example", help="Filled in with the example; TOML always is.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
-    language: LanguageOption = None,
+    language: Annotated[
+        Literal["en", "de"] | None, typer.Option(help="Language of the file; English by default.")
+    ] = None,
 ) -> None:
     """Write a file of assumptions to fill in."""
     from importlib.resources import files
@@ -144,9 +162,12 @@ def template(
     if path.exists() and not force:
         raise UsageError(say("roi.template.exists", spoken, name=path.name))
     if path.suffix.lower() == ".xlsx":
-        from softseg.decisions.inputs.template import write_template
+        from softseg.decisions.inputs.template import write_template, write_workbook
 
-        write_template(path, spoken)
+        if example:
+            write_workbook(_assumptions(None, True, spoken), path)
+        else:
+            write_template(path, spoken)
     else:
         name = f"example_{spoken}.toml"
         replace_file(path, (files("softseg.decisions") / "example" / name).read_bytes(), spoken)
@@ -200,7 +221,7 @@ def rerun(
     where = done.folder.resolve()
     target = out_folder or where.with_name(f"{where.name}-rerun")
     with Reporter(spoken) as progress:
-        _, difference = rerun_roi(done, target, cores=cores, progress=progress)
+        _, difference = rerun_roi(done, target, cores=cores, progress=progress, language=spoken)
     for line in difference.text(spoken):
         out(line)
     out(say("rerun.folder", spoken, folder=str(target)))
@@ -254,8 +275,9 @@ def verify(folder: RunArgument, language: LanguageOption = None) -> None:
     """Say whether anything changed since sign-off; 3 if so."""
     from softseg.decisions.signoff import verify as examine
 
-    verdict = examine(folder, language or _language_of(folder))
-    (out if verdict.holds else err)(verdict.text(language or _language_of(folder)))
+    spoken = language or _language_of(folder)
+    verdict = examine(folder, spoken)
+    (out if verdict.holds else err)(verdict.text(spoken))
     if not verdict.holds:
         raise typer.Exit(DataError.exit_code)
 
@@ -277,7 +299,7 @@ def diff(
 
     first, second = (open_roi_run(folder, language or "en") for folder in (a, b))
     spoken = language or second.manifest.options.language
-    found = explain(first.tree(), second.tree(), spoken, cores)
+    found = explain(first.tree(spoken), second.tree(spoken), spoken, cores)
     _print_difference(found, spoken)
     if out_file is not None:
         from softseg.results.exports import write_csv

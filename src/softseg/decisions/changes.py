@@ -14,11 +14,14 @@ from typing import Any, Final
 from softseg.decisions.inputs.check import faults
 from softseg.decisions.inputs.ranges import marginal
 from softseg.decisions.inputs.schema import SINGLE, Assumptions, Dependence, Factor, Input, Profile
+from softseg.decisions.inputs.units import read_unit
 from softseg.wording import number, say
 
 SETTINGS: Final = ("horizon", "convention", "ramp", "counterfactual")
 TEXTS: Final = ("label", "source", "evidence", "owner", "date", "note", "overlaps")
 """Fields of an input that change no number."""
+WAYS: Final = ("unit", "value", "low", "likely", "high", "sure", "family")
+"""Fields that say a distribution; 8 % and 0.08, or 80 kEUR and 80,000 EUR, are the same one."""
 DEPENDENCE: Final = "dependence"
 _ALONE: Final[dict[str, Any]] = {
     "role": "base", "effect": None, "base": (), "rate": None, "margin": None, "in_margin": False,
@@ -181,8 +184,14 @@ def _has_score(entry: Input) -> bool:
 
 
 def _numbers(entry: Input | None) -> dict[str, Any] | None:
-    """Return what of an input changes numbers."""
-    return None if entry is None else entry.model_dump(exclude=set(TEXTS))
+    """Return what of an input changes numbers, however its distribution was written."""
+    if entry is None:
+        return None
+    if entry.same_as is not None or entry.samples is not None:
+        return entry.model_dump(exclude=set(TEXTS))
+    found = marginal(entry)
+    said = {"kind": read_unit(entry.unit).kind, "family": found.family, "likely": found.likely}
+    return entry.model_dump(exclude={*TEXTS, *WAYS}) | said | {"parameters": found.parameters}
 
 
 def _bare(dependence: Dependence) -> dict[str, Any]:

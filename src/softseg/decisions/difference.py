@@ -25,6 +25,8 @@ from softseg.families.base import Array
 from softseg.wording import number, say
 
 POINTS, SOFTWARE = "points", "software"
+ROUNDING: Final = 1e-12
+"""Means of the same draws differ by this, relative to them, where they lie otherwise in memory."""
 WHOLE: Final = {"accounting": "contribution_margin", "adjusted": True}
 
 
@@ -70,7 +72,9 @@ def explain(
     steps = list(_moved(change, common))
     if _differ(own, [common[0], common[-1]]) or _settings(a) != _settings(b):
         texts = (_points(a, language), _points(b, language))
-        steps.append(_other_points(own, common, texts, say("roi.diff.points", language)))
+        reordered = texts[0] == texts[1]
+        label = say("roi.diff.reordered" if reordered else "roi.diff.points", language)
+        steps.append(_other_points(own, common, ("", "") if reordered else texts, label))
     if _differ(stored, own) or _versions(a) != _versions(b):
         label = say("roi.diff.software", language)
         steps.append(_other_software(stored, own, trees, label))
@@ -168,7 +172,11 @@ def _refuse(a: xr.DataTree, b: xr.DataTree, change: Change) -> None:
 
 
 def _differ(some: list[Array], others: list[Array]) -> bool:
-    return any(not np.array_equal(x, y) for x, y in zip(some, others, strict=True))
+    """Return whether means differ by more than the rounding of their sums."""
+    return any(
+        not np.allclose(x, y, rtol=ROUNDING, atol=ROUNDING * float(np.abs(y).max()))
+        for x, y in zip(some, others, strict=True)
+    )
 
 
 def _gain(before: Array, after: Array) -> float:

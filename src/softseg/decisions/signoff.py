@@ -229,9 +229,12 @@ def read_signoff(folder: Path | str, language: str = "en") -> Signoff:
     FileError
         Where there is none, or it cannot be read.
     """
-    path = Path(folder) / SIGNOFF
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileError(say("roi.no_run", language, name=folder.name))
+    path = folder / SIGNOFF
     if not path.is_file():
-        raise FileError(say("roi.verify.unsigned", language, name=Path(folder).name))
+        raise FileError(say("roi.verify.unsigned", language, name=folder.resolve().name))
     try:
         return Signoff.model_validate_json(read_file(path, language))
     except ValidationError as error:

@@ -6,7 +6,7 @@ The assumptions stand in a variable and not in an attribute, because HDF5 limits
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -31,9 +31,8 @@ POINT: Final = ("replicate", "draw")
 QUANTITIES: Final = ("npv", "roi", "benefit", "cost")
 OWN: Final = (ASSUMPTIONS, INPUTS, OUTCOME)
 """Groups that are not answers."""
-ASIDE: Final = "_"
-"""Before the name of a variable that is a group's too: `xarray.DataTree.load` leaves such a
-variable unread (2026.9). No id of an input begins so."""
+SAMPLE: Final = "_sample"
+"""Which draw of a fitted model stands in each draw. No id of an input begins so."""
 PROGRAMMES: Final = "headline_"
 """How the groups of the programmes' headlines begin."""
 
@@ -78,10 +77,10 @@ def to_tree(
     -------
     xarray.DataTree
         ``/assumptions`` with ``json``; ``/inputs`` with one variable per input in base units,
-        (replicate, draw) or a number, and ``works``; ``/outcome`` with ``npv``, ``roi``,
+        (replicate, draw) or a number, ``works``, and ``_sample`` with the draw of the fitted model
+        where there is one; ``/outcome`` with ``npv``, ``roi``,
         ``benefit`` and ``cost`` (accounting, adjusted, replicate, draw), amounts in whole
-        currency; one group per answer, ``/yearly`` among them. A variable with the name of a group
-        stands under its name with ``_`` before it.
+        currency; one group per answer, ``/yearly`` among them.
 
     Raises
     ------
@@ -100,9 +99,7 @@ def to_tree(
         if name in OWN:
             raise UsageError(f"Rename the answer {name!r}: the tree has such a group of its own.")
         groups[name] = _storable(data)
-    tree = xr.DataTree.from_dict(
-        {f"/{name}": _set_aside(data, groups) for name, data in groups.items()}
-    )
+    tree = xr.DataTree.from_dict({f"/{name}": data for name, data in groups.items()})
     n_replicates, n_draws = simulation.shape
     tree.attrs |= {
         "assumptions_hash": assumptions_hash(assumptions),
@@ -126,7 +123,7 @@ def simulation_of(tree: xr.DataTree, cores: int | None = None) -> Simulation:
         Where the tree is not one of `to_tree`.
     """
     assumptions = assumptions_of(tree)
-    stored = _put_back(tree.children[INPUTS])
+    stored = tree.children[INPUTS].to_dataset()
     shape = (int(tree.attrs["n_replicates"]), int(tree.attrs["n_draws"]))
     values: dict[str, Array] = {}
     for name in assumptions.inputs:
@@ -139,7 +136,8 @@ def simulation_of(tree: xr.DataTree, cores: int | None = None) -> Simulation:
     values = {name: values[name] for name in assumptions.inputs if name in values}
     uncertain = tuple(json.loads(stored.attrs["uncertain"]))
     changes = tuple((*pair[:2], *pair[2:]) for pair in json.loads(stored.attrs["changes"]))
-    draws = Draws(values, stored[WORKS].values, uncertain, changes)
+    sample = stored[SAMPLE].values.astype(np.intp) if SAMPLE in stored else None
+    draws = Draws(values, stored[WORKS].values, uncertain, changes, sample)
     return Simulation(assumptions, draws, cores)
 
 
@@ -161,7 +159,7 @@ def assumptions_of(tree: xr.DataTree) -> Assumptions:
 
 def answers_of(tree: xr.DataTree) -> Answers:
     """Return the answers of a tree, so that a report can be written without computing them."""
-    found = {name: _put_back(group) for name, group in tree.children.items() if name not in OWN}
+    found = {name: group.to_dataset() for name, group in tree.children.items() if name not in OWN}
     programmes = {
         name.removeprefix(PROGRAMMES): found.pop(name)
         for name in sorted(found)
@@ -196,6 +194,8 @@ def _inputs(simulation: Simulation) -> xr.Dataset:
             () if single else POINT, value.reshape(()) if single else value, attributes
         )
     data[WORKS] = xr.Variable(POINT, np.ascontiguousarray(draws.works))
+    if draws.sample is not None:
+        data[SAMPLE] = xr.Variable(POINT, draws.sample.astype(np.int64))
     changes = [list(pair) for pair in draws.changes]
     texts = {"uncertain": canonical(list(draws.uncertain)), "changes": canonical(changes)}
     return xr.Dataset(data, attrs=texts)
@@ -215,18 +215,6 @@ def _outcome(simulation: Simulation) -> xr.Dataset:
         for quantity in QUANTITIES
     }
     return xr.Dataset(data, {"accounting": list(ACCOUNTINGS), "adjusted": adjusted})
-
-
-def _set_aside(data: xr.Dataset, groups: Collection[str]) -> xr.Dataset:
-    """Return a group in which no variable has the name of a group."""
-    return data.rename_vars({name: f"{ASIDE}{name}" for name in data.data_vars if name in groups})
-
-
-def _put_back(group: xr.DataTree) -> xr.Dataset:
-    """Return a group with the names of its variables as they were."""
-    data = group.to_dataset()
-    names = {name: str(name).removeprefix(ASIDE) for name in data.data_vars}
-    return data.rename_vars({old: new for old, new in names.items() if old != new})
 
 
 def _storable(data: xr.Dataset) -> xr.Dataset:

@@ -175,7 +175,7 @@ def summarise(
         return totals, lots
 
     both = np.zeros((2, weights.shape[1], evaluator.n_segments, evaluator.n_draws))
-    with ThreadPoolExecutor(max_workers=_threads()) as pool:
+    with ThreadPoolExecutor(max_workers=threads()) as pool:
         for parts in pool.map(work, blocks, rngs):  # in order, so that sums are repeatable
             both += parts
     totals, lots = np.moveaxis(both, -1, 1)
@@ -200,5 +200,6 @@ def _by_column(values: Array) -> Array:
     return flat.reshape(n_columns, n_segments * n_draws)
 
 
-def _threads() -> int:
+def threads() -> int:
+    """Return how many threads evaluate blocks of patterns."""
     return max(1, min(4, os.cpu_count() or 1))

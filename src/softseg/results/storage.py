@@ -65,7 +65,8 @@ def load(path: Path | str, language: str = "en") -> xr.DataTree:
     body = _verified(content, name, language)
     try:
         with xr.open_datatree(io.BytesIO(body), engine="h5netcdf") as stored:
-            tree = stored.load().copy(deep=True)
+            # Group by group: `DataTree.load` leaves a variable unread that is named like a group.
+            tree = stored.map_over_datasets(_in_memory)
     except (OSError, ValueError, KeyError) as error:
         raise FileError(say("storage.unknown", language, name=name)) from error
     _check_format(tree.attrs, name, language)
@@ -109,6 +110,11 @@ def _encoding(group: xr.DataTree, language: str) -> dict[str, dict[str, Any]]:
             settings["_FillValue"] = None
         encoding[str(name)] = settings
     return encoding
+
+
+def _in_memory(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a group with all its numbers, which need no file any more."""
+    return dataset.load().copy(deep=True)
 
 
 def _as_made(dataset: xr.Dataset) -> xr.Dataset:

@@ -61,8 +61,13 @@ class RoiRun:
     folder: Path
     manifest: RoiManifest
 
-    def tree(self) -> "xr.DataTree":
+    def tree(self, language: str | None = None) -> "xr.DataTree":
         """Return the tree of `roi.nc`, after verifying it.
+
+        Parameters
+        ----------
+        language
+            Of the messages; that of the run if None.
 
         Raises
         ------
@@ -73,7 +78,7 @@ class RoiRun:
         from softseg.results.files import sha256
         from softseg.results.storage import load
 
-        language = self.manifest.options.language
+        language = language or self.manifest.options.language
         path = self.folder / ROI_NC
         if sha256(path) != self.manifest.files.get(ROI_NC):
             raise FileError(say("roi.mixed", language, name=ROI_NC, manifest=MANIFEST))
@@ -153,6 +158,8 @@ def run_roi(
     UsageError
         Where the folder is signed off, belongs to another kind of run, or holds an input.
     """
+    from threadpoolctl import threadpool_limits
+
     from softseg.decisions.answers.collect import collect
     from softseg.decisions.model.simulate import RoiModel
 
@@ -167,7 +174,10 @@ def run_roi(
             options.replicates, options.draws, options.seed, posterior, cores
         )
         report("roi_answer", 0.0)
-        answers = collect(simulation)
+        # Thousands of small systems are solved: threads of the linear algebra would wait for each
+        # other, and the last digits of sums would depend on their number.
+        with threadpool_limits(1, user_api="blas"):
+            answers = collect(simulation)
         report("roi_write", 0.0)
         manifest = _manifest(assumptions, options, tuple(posterior or ()))
         with staged(folder, language) as stage:
@@ -292,11 +302,13 @@ def refuse_folder(folder: Path, inputs: tuple[Path, ...] = (), language: str = "
     Raises
     ------
     UsageError
-        Where it is signed off, belongs to another kind of run, or holds an input under the name
-        of an output.
+        Where it is a file, is signed off, belongs to another kind of run, or holds an input under
+        the name of an output.
     """
     from softseg.decisions.signoff import SIGNOFF
 
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(say("roi.no_folder", language, name=folder.name))
     if (folder / SIGNOFF).exists():
         raise UsageError(say("roi.signed", language, folder=folder.name))
     stands = folder / MANIFEST

@@ -98,7 +98,12 @@ def read_roi_manifest(path: Path | str, language: str = "en") -> RoiManifest:
         Where there is none, or it is damaged, of another kind or of a newer version.
     """
     path = Path(path)
+    if not path.exists():
+        raise FileError(say("roi.no_run", language, name=path.name))
+    folder = path.resolve().name if path.is_dir() else path.name
     path = path / MANIFEST if path.is_dir() else path
+    if not path.exists():
+        raise FileError(say("roi.no_manifest", language, name=folder))
     content = read_file(path, language)
     try:
         data = json.loads(content)
@@ -110,7 +115,7 @@ def read_roi_manifest(path: Path | str, language: str = "en") -> RoiManifest:
     try:
         return RoiManifest.model_validate(data)
     except ValidationError as error:
-        raise FileError(say("roi.no_manifest", language, name=path.name)) from error
+        raise FileError(say("roi.no_manifest", language, name=folder)) from error
 
 
 def roi_versions() -> dict[str, str]:

@@ -43,7 +43,12 @@ class RoiDifference:
 
 
 def rerun_roi(
-    run: RoiRun, folder: Path, *, cores: int | None = None, progress: "Progress | None" = None
+    run: RoiRun,
+    folder: Path,
+    *,
+    cores: int | None = None,
+    progress: "Progress | None" = None,
+    language: str | None = None,
 ) -> tuple[RoiOutcome, RoiDifference]:
     """Calculate again into another folder and say what differs.
 
@@ -57,6 +62,8 @@ def rerun_roi(
         Threads; they change no number.
     progress
         Is told how far it is.
+    language
+        Of the messages; that of the run if None.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def rerun_roi(
         the run would write over itself.
     """
     manifest = run.manifest
-    language = manifest.options.language
+    language = language or manifest.options.language
     if manifest.posterior:
         raise UsageError(say("roi.posterior", language, names=", ".join(manifest.posterior)))
     if folder.resolve() == run.folder.resolve():

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr
 
+from softseg.decisions.inputs.faults import Fault
 from softseg.decisions.inputs.ranges import (
     Marginal,
     family_of,
@@ -16,7 +17,7 @@ from softseg.decisions.inputs.ranges import (
 )
 from softseg.decisions.inputs.schema import Input
 from softseg.errors import SchemaError
-from softseg.wording import LANGUAGES, say
+from softseg.wording import LANGUAGES
 
 
 def entry(role: str = "one_off_cost", unit: str = "kEUR", **numbers: Any) -> Input:
@@ -194,8 +195,15 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     (dict(value=2, likely=3), "range.two_ways", "got value = 2 kEUR, likely = 3 kEUR"),
     (dict(value=2, samples=(1, 2)), "range.two_ways", "got value = 2 kEUR, samples"),
     (dict(samples=(1, 2), low=1, high=2), "range.two_ways", "got samples, low = 1 kEUR"),
-    (dict(samples=(1,)), "range.samples_few", "at least 2 samples: got 1"),
-    (dict(samples=()), "range.samples_few", "at least 2 samples: got 0"),
+    (
+        dict(value=2, family="beta"),
+        "range.family_unused",
+        "Remove family, or give a range with low and high: beta has no meaning beside value",
+    ),
+    (dict(samples=(1, 2), family="normal"), "range.family_unused", "normal .* beside samples"),
+    (dict(value=2, sure=0.8), "range.sure_unused", "Remove sure, .* no meaning beside value"),
+    (dict(samples=(1,)), "range.samples_few", "at least 2 values in samples: got 1"),
+    (dict(samples=()), "range.samples_few", "at least 2 values in samples: got 0"),
     (dict(low=15, high=8, unit="%"), "range.order", "low = 15 % is above high = 8 %"),
     (dict(low=8, high=8), "range.equal", "Write value = 8 instead of the range"),
     (dict(low=8, likely=8, high=8), "range.equal", "Write value = 8"),
@@ -245,12 +253,35 @@ def test_faults_are_said_in_words(numbers: dict[str, Any], key: str, sentence: s
     with pytest.raises(SchemaError, match=sentence):
         marginal(given)
     for language in LANGUAGES:
-        assert "nan" not in say(key, language, **fault[1])
+        assert "nan" not in Fault(*fault).text(language)
+        assert "nan" not in Fault(*fault).text(language, workbook=True)
+
+
+def test_numbers_are_those_of_the_language_and_words_those_of_the_file():
+    def said(language: str, workbook: bool, **numbers: Any) -> str:
+        fault = range_fault(entry(**numbers))
+        assert fault is not None
+        return Fault(*fault).text(language, workbook=workbook)
+
+    order = dict(low=1.5, high=0.25)
+    assert "low = 1.5 kEUR is above high = 0.25 kEUR" in said("en", False, **order)
+    assert "low = 1,5 kEUR liegt über high = 0,25 kEUR" in said("de", False, **order)
+    assert "Low = 1.5 kEUR is above High = 0.25 kEUR" in said("en", True, **order)
+    assert "Niedrig = 1,5 TEUR liegt über Hoch = 0,25 TEUR" in said("de", True, **order)
+    # what is to be typed into TOML has a point in any language
+    equal = dict(low=1.5, high=1.5)
+    assert said("de", False, **equal).startswith("value = 1.5 statt der Spanne")
+    assert said("de", True, **equal).startswith("Wert = 1,5 statt der Spanne")
+    sure = dict(low=1, high=2, sure=1)
+    assert 'etwa 0.9, oder eine Verteilung mit Grenzen wählen ("uniform"' in said(
+        "de", False, **sure
+    )
+    assert "etwa 90 %, oder eine Verteilung mit Grenzen wählen (Gleich" in said("de", True, **sure)
 
 
 def test_samples_that_are_no_numbers():
     given = entry(samples=(1, 2)).model_copy(update={"samples": (1.0, float("nan"))})
-    assert range_fault(given) == ("range.samples_finite", {"count": "1"})
+    assert range_fault(given) == ("range.samples_finite", {"count": 1})
 
 
 def test_no_fault_is_said_without_one():

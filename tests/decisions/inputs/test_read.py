@@ -232,8 +232,11 @@ def test_wrong_and_missing_files(tmp_path: Path) -> None:
         read_assumptions(tmp_path / "a.csv")
     with pytest.raises(FileError, match=r"Den Pfad der Annahmen prüfen: Die Datei a\.toml"):
         read_assumptions(tmp_path / "a.toml", "de")
-    with pytest.raises(SchemaError, match=r"Mend the TOML of 'assumptions\.toml'"):
+    with pytest.raises(SchemaError, match=r"Mend the TOML of assumptions\.toml, line 1"):
         read_assumptions(write(tmp_path, "horizon = "))
+    (tmp_path / "latin.toml").write_bytes('title = "Händler"'.encode("latin-1"))
+    with pytest.raises(FileError, match=r"Save latin\.toml as UTF-8"):
+        read_assumptions(tmp_path / "latin.toml")
     broken = tmp_path / "a.xlsx"
     broken.write_text("no workbook")
     with pytest.raises(FileError, match=r"Save 'a\.xlsx' as \.xlsx anew"):
@@ -248,6 +251,34 @@ def test_deeply_nested_lists_are_refused(tmp_path: Path, depth: int, head: str) 
     path = write(tmp_path, f"horizon = 5\n{head} {'[' * depth}{']' * depth}\n")
     with pytest.raises(SchemaError, match="Take lists out of lists"):
         read_assumptions(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "text"),
+    [
+        ("low = 8", "low = 8,5", 28, "low = 8,5"),
+        ('role = "no_effect"', "role = no_effect", 12, "no_effect.role = no_effect"),
+        ("low = 8", "low = 8\nlow = 9", 29, "low = 9"),
+        ("[inputs.price]\nrole", "[inputs.margin]\nrole", 23, r"\[inputs.margin\]"),
+        ('role = "no_effect"', 'role = "no_effect', 12, 'no_effect.role = "no_effect'),
+        ("[inputs.price]\nrole", '[inputs.price]\nnote = """\nrole', 37, "'''"),
+    ],
+)
+def test_a_slip_in_the_toml_is_said_in_both_languages(
+    tmp_path: Path, old: str, new: str, line: int, text: str
+) -> None:
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(SchemaError, match=rf"Mend the TOML of .*, line {line}, which reads {text}"):
+        read_assumptions(path, "en")
+    with pytest.raises(SchemaError, match=rf"berichtigen, Zeile {line} mit dem Text {text}: In"):
+        read_assumptions(path, "de")
+
+
+def test_the_language_of_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"berichtigen, Zeile 2 mit dem Text horizon = 0,5"):
+        read_assumptions(write(tmp_path, 'language = "de"\nhorizon = 0,5\n'))
+    with pytest.raises(SchemaError, match=r"berichtigen, Zeile 2 mit dem Text ="):
+        read_assumptions(write(tmp_path, "\n="), "de")
 
 
 def test_lines_of_arrays_inline_tables_and_strings() -> None:

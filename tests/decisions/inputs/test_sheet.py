@@ -90,27 +90,23 @@ FAULTS = [
         "price.low, cell H6 of sheet Inputs: Write 4.5 as a plain number",
         "Zelle H6 im Blatt Eingaben: 4,5 als reine",
     ),
-    (
-        Put(1, "H6", "8 %"),
-        "cell H6 .*: Write 8 as a plain number: the cell holds the text 8 %",
-        "8 als reine Zahl",
-    ),
     (Put(1, "H4", "8 %"), "cell H4 .*: Write 0.08 as a plain number", "0,08 als reine Zahl"),
     (
-        Put(1, "H6", "n/a"),
-        "cell H6 .*: Write a plain number or leave the cell empty: the cell holds n/a",
-        "Eine reine Zahl",
+        Put(1, "H6", "1.234"),
+        "cell H6 .*: Write 1234 or 1.234 as a plain number: .* both ways",
+        "1234 oder 1,234 als reine Zahl eintragen: .* auf beide Arten",
     ),
     (
-        Put(1, "H6", "1.234"),
-        "cell H6 .*: Write a plain number or leave",
-        "Eine reine Zahl eintragen",
+        Put(1, "H6", "8 bis 15 %"),
+        "cell H6 .*: Write 8 into the column Low and 15 into the column High",
+        "8 in die Spalte Niedrig und 15 in die Spalte Hoch eintragen",
     ),
+    (Put(3, "C2", "8 bis 15"), "cell C2 .*: Write a plain number or", "Eine reine Zahl eintragen"),
     (Put(1, "H6", True), "cell H6 .*: Write a plain number or leave", "Eine reine Zahl eintragen"),
     (
         Put(1, "H6", 20),
-        "price.low, cell H6 of sheet Inputs: Swap low and high",
-        "Zelle H6 .*tauschen",
+        "price.low, cell H6 of sheet Inputs: Swap Low and High",
+        "Zelle H6 .*Niedrig und Hoch tauschen",
     ),
     (
         Put(1, "G2", 0.08, "0%"),
@@ -133,12 +129,20 @@ FAULTS = [
         "cell C6 .*: Choose one of Revenue, Base, .* holds Umsatzwirkungen",
         "Eines von Umsatz, ",
     ),
-    (Put(1, "D6", None), "price.effect, cell D6 .*: Say what kind", "Zelle D6"),
+    (
+        Put(1, "D6", None),
+        "price.effect, cell D6 .*: Say what kind .* one of Price, Volume",
+        "Zelle D6 .* eine von Preis, Menge",
+    ),
     (Put(1, "E6", "revnue"), "price.base, cell E6 .*: Name an input that exists", "Zelle E6"),
     (Put(1, "E6", None), "price.base, cell E6 .*: Say of what this is a share", "Zelle E6"),
-    (Put(1, "F6", "Prozente"), "price.unit, cell F6 .*: Choose a known unit", "Zelle F6"),
+    (
+        Put(1, "F6", "Prozente"),
+        "price.unit, cell F6 .*: Choose a unit of the menu",
+        "Anteil, %, Prozentp",
+    ),
     (Put(1, "F2", "kUSD/year"), "revenue.unit, cell F2 .*: Convert the amounts", "Zelle F2"),
-    (Put(1, "F5", None), "no_effect.unit, cell F5 .*: Add unit", "Zelle F5"),
+    (Put(1, "F5", None), "no_effect.unit, cell F5 .*: Add Unit", "Einheit ergänzen"),
     (
         Put(1, "G5", 125),
         "no_effect.value, cell G5 .*: Give a share between 0 and 100 %",
@@ -150,7 +154,18 @@ FAULTS = [
         "Anteile mit Semikolon",
     ),
     (Put(1, "A6", "Price!"), "Price!, cell A6 .*: Give an id of small letters", "Zelle A6"),
-    (Put(1, "A6", None), "cell A6 of sheet Inputs: Give the row an id", "Der Zeile eine Kennung"),
+    (
+        Put(1, "A6", None),
+        "cell A6 of sheet Inputs: Give the row an id, or empty it: cell C6 holds",
+        "Der Zeile eine Kennung geben oder sie leeren: Zelle C6 enthält",
+    ),
+    (Put(1, "B12", "stray"), "cell A12 .*: cell B12 holds stray", "Zelle B12 enthält stray"),
+    (
+        Put(1, "L5", "Beta"),
+        "no_effect.family, cell L5 .*: Remove Distribution, or give a range with Low and High",
+        "Verteilung entfernen oder eine Spanne mit Niedrig und Hoch angeben: Beta hat neben Wert",
+    ),
+    (Put(1, "C5", "metric"), "Add a row with the role Probability of", "Eine Zeile mit der Rolle"),
     (
         Put(1, "A6", "revenue"),
         "cell A6 .*: Choose another id: revenue stands in cell A2",
@@ -301,30 +316,13 @@ def test_scenarios_and_samples_in_per_cent(edit: Callable[..., Path]) -> None:
         read_assumptions(edit(Put(4, "A2", 0.14, "0%")))
 
 
-@pytest.mark.parametrize(
-    ("look", "percent"),
-    [
-        ("0%", True),
-        ("0.0 %", True),
-        ("#,##0.0%;[Red]-0%", True),
-        ("General", False),
-        (None, False),
-        ('0"%"', False),
-        ("0\\%", False),
-        ("[$%]0", False),
-        ("0_%", False),
-    ],
-)
-def test_number_formats(look: str | None, percent: bool) -> None:
-    assert is_percent(look) is percent
-
-
 def test_a_quoted_per_cent_sign_does_not_multiply(edit: Callable[..., Path]) -> None:
     assert read_assumptions(edit(Put(1, "H6", 7, '0"%"'))).inputs["price"].low == 7
 
 
 def test_codes_words_and_plain_entries_are_accepted(edit: Callable[..., Path]) -> None:
     path = edit(
+        Put(1, "AA3", "3.11.2026"), Put(1, "AA4", " 31.12.2026"),
         Put(1, "C6", "revenue_effect"), Put(1, "D6", "preis"), Put(1, "R6", None),
         Put(1, "T6", False), Put(1, "L6", "Lognormal"), Put(1, "F6", " % "),
         Put(1, "N6", 1), Put(1, "B6", 2024), Put(1, "AA6", datetime.date(2026, 3, 31)),
@@ -340,6 +338,8 @@ def test_codes_words_and_plain_entries_are_accepted(edit: Callable[..., Path]) -
     assert price.date == datetime.date(2026, 3, 31)
     assert found.inputs["revenue"].date == datetime.date(2026, 1, 31)
     assert found.inputs["revenue"].unit == "MEUR/year"
+    dates = [str(entry.date) for entry in found.inputs.values()][1:3]
+    assert dates == ["2026-11-03", "2026-12-31"]
     assert (found.horizon, found.ramp, found.hurdle) == (5, (0.5, 1.0), 0.2)
     assert found.scenarios == {"2030": {"price": 15}}
 

@@ -221,6 +221,9 @@ def test_units_are_known_in_both_languages(unit: str) -> None:
 
 def test_german_units() -> None:
     assert unit_label("kEUR/year", "de") == "TEUR/Jahr"
-    assert unit_code("Mio EUR") == unit_code("Mio. EUR") == "MEUR"
+    assert unit_code("Mio EUR") == unit_code("Mio. EUR") == unit_code("Mio. €") == "MEUR"
+    assert unit_code("T€/Jahr") == unit_code("Tsd. EUR pro Jahr") == "kEUR/year"
+    assert unit_code("€ p. a.") == unit_code("EUR/a") == "EUR/year"
+    assert unit_code("€/Monat") == "€/Monat"
     assert unit_code("Euro") == "Euro"
     assert Input(role="base", unit=unit_code("TEUR")).unit == "kEUR"

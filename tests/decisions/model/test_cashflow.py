@@ -175,6 +175,8 @@ def test_growth_of_the_base_and_tax() -> None:
     found = run(inputs)
     np.testing.assert_allclose(np.ravel(found.benefit)[:2], [3.0, 3.3])
     np.testing.assert_allclose(np.ravel(found.cost)[0], 37.5)
+    np.testing.assert_allclose(np.ravel(found.earned)[:2], [4.0, 4.4])
+    np.testing.assert_allclose(np.ravel(found.spent)[0], 50.0)
 
 
 def test_programmes_hold_their_own_inputs_and_the_common_ones() -> None:
@@ -201,6 +203,18 @@ def test_bases_are_multiplied_and_margins_can_differ_by_effect() -> None:
         )
     )
     assert np.ravel(flows(file, values(file)).benefit)[0] == pytest.approx(1.5)
+
+
+def test_bases_are_the_same_in_any_order() -> None:
+    part = {"role": "base", "unit": "share", "value": 0.3}
+    both = company(
+        part=part,
+        v=effect("volume", value=0.5, base=["revenue", "part"]),
+        p=effect("price", value=0.2, base=["part", "revenue"]),
+    )
+    found = run(both)
+    np.testing.assert_allclose(np.ravel(found.revenue), 30.0 * (1.5 * 1.2 - 1.0))
+    np.testing.assert_allclose(np.ravel(found.benefit), 30.0 * (0.5 * 0.4 + 0.2 * 1.5))
 
 
 def test_nothing_done_is_exactly_nothing() -> None:

@@ -149,7 +149,7 @@ def test_every_assumption_stands_on_the_page(page: str) -> None:
         "“Care” moves several assumptions at once",
         "Project and Running go together with a rank correlation of 0.40",
         "“Uplift” and “Savings” describe partly the same effect",
-        "grow by year to 50%, 100%",
+        "reach, year by year, 50%, 100% of their full value",
         "no terminal value",
     ):
         assert part in text

@@ -88,7 +88,7 @@ def test_cases_are_counted_as_people_count() -> None:
 def test_stated_numbers_are_shown_in_full() -> None:
     assert numbers.stated(1234567.5, "EUR", "de") == "1.234.567,50 €"
     assert numbers.stated(95_000.0, "EUR", "de") == "95.000 €"
-    assert numbers.stated(0.225, "share", "en") == "0.225 (as a share)"
+    assert numbers.stated(0.225, "share", "en") == "0.225 (1 = 100%)"
     assert numbers.stated(15.789473684, "%", "de") == "15,7895\N{NO-BREAK SPACE}%"
     assert numbers.stated(1.5, "MEUR/year", "en") == "1.5 million EUR a year"
     assert numbers.plain(1e16, "en") == "1e+16"
@@ -149,7 +149,7 @@ def test_the_record_holds_the_hash_and_what_the_run_says(plain: Case) -> None:
 
 def test_information_says_what_to_find_out_first(make_case: Callable[..., Case]) -> None:
     pilot = text.information_sentence(RoiFacts(*make_case(), "en"))
-    assert pilot.startswith("Before more cost estimates: a pilot. To know whether the programme")
+    assert pilot.startswith("Before more cost estimates: a pilot. Knowing in advance whether")
     sure = {"no_effect": {"value": 0.0}}
     safe = text.information_sentence(
         RoiFacts(*make_case(sure | {"project": {"low": 1.0, "high": 2.0}}), "en")
@@ -187,3 +187,74 @@ def test_rows_have_as_many_cells_as_their_heads(plain: Case) -> None:
     assert {len(cells) for _, cells in tables.break_even_rows(facts)} == {5}
     assert {len(cells) for _, cells in tables.driver_rows(facts)} == {4}
     assert {len(cells) for _, cells in tables.information_rows(facts)} == {2}
+
+
+def test_where_all_is_often_lost_the_band_of_the_roi_says_so(plain: Case) -> None:
+    facts = RoiFacts(*plain, "en")
+    line = text.findings(facts)[2]
+    lost = float((facts.draws("roi") <= -1.0 + 1e-9).mean())
+    assert lost > 0.05
+    assert f"I{facts.cases(lost)[1:]} all of the money is lost (−100%); in 95 of 100" in line
+    assert "90% of all cases lie between" not in line
+
+
+def test_where_little_is_lost_the_band_of_the_roi_has_two_ends(
+    make_case: Callable[..., Case],
+) -> None:
+    line = text.findings(RoiFacts(*make_case({"no_effect": {"value": 0.0}}), "en"))[2]
+    assert "90% of all cases lie between" in line
+
+
+def test_sobol_indices_stand_for_independent_inputs_and_the_others_are_named(plain: Case) -> None:
+    facts = RoiFacts(*plain, "en")
+    data = plain[1].sobol
+    assert data is not None
+    rows = dict(tables.sobol_rows(facts))
+    value, error = facts.number(data, "total", input="works")
+    assert rows[facts.label("works")][1] == (
+        facts.share(value, error), tables.error_text(facts, error, facts.share)
+    )  # fmt: skip
+    assert not {"Uplift", "Better margin", "Project", "Running"} & set(rows)
+    note = tables.sobol_note(facts)
+    assert "“Uplift” and “Better margin”" in note
+    assert "move together with others" in note
+
+
+def test_without_dependence_no_input_is_left_out_of_the_sobol_indices(
+    make_case: Callable[..., Case],
+) -> None:
+    facts = RoiFacts(*make_case(dependence={}), "en")
+    assert tables.sobol_note(facts) == ""
+    assert "Uplift" in dict(tables.sobol_rows(facts))
+
+
+def test_captions_say_what_holds_only_where_the_programme_works(
+    plain: Case, make_case: Callable[..., Case]
+) -> None:
+    found = text.captions(RoiFacts(*plain, "en"))
+    assert "given that the programme works" in found["frontier"]
+    assert "The programme works in 75 of 100 cases" in found["frontier"]
+    sure = text.captions(RoiFacts(*make_case({"no_effect": {"value": 0.0}}), "en"))
+    assert "of 100 cases" not in sure["frontier"]
+    assert "not to scale" in found["density"]
+    assert "not to scale" not in sure["density"]
+
+
+def test_scenarios_and_tails_stand_side_by_side(
+    plain: Case, make_case: Callable[..., Case]
+) -> None:
+    facts = RoiFacts(*plain, "en")
+    tail = facts.number(
+        plain[1].tails, "mean_roi", side="worst", accounting="contribution_margin", adjusted=True
+    )
+    assert f"the worst 5% of all cases have {facts.ratio(*tail)}" in text.density_told(facts)
+    without = {"uplift": None, "better": None}
+    bare: dict[str, typing.Any] = {"dependence": {}, "scenarios": {}, "accepted_overlaps": []}
+    assert text.density_told(RoiFacts(*make_case(without, **bare), "en")) == ""
+
+
+def test_no_line_ends_before_a_per_cent_sign(plain: Case) -> None:
+    facts = RoiFacts(*plain, "de")
+    assert "5\N{NO-BREAK SPACE}% aller Fälle" in facts.say("density.lead")
+    assert numbers.points(0.00997, "de") == "1 Punkt"
+    assert numbers.multiple(2.584, "de", 0.004) == "2,58"

@@ -125,7 +125,7 @@ def test_inputs_stand_as_stated_and_in_their_own_unit() -> None:
     assert (cells["Unit"], cells["Low"], cells["High"], cells["Sure"]) == ("%", 1, 4, 0.9)
     assert cells["Evidence"] == "Published"
     assert cells["Source"] == "Article: worst 1 %, base 2 %, best 4 %"
-    assert (cells["Base"], cells["Best"], cells["Worst"]) == (2, 4, 1)
+    assert (cells["Base case"], cells["Best case"], cells["Worst case"]) == (2, 4, 1)
     assert cells["Central values"] == pytest.approx(2.0)
 
 
@@ -153,7 +153,7 @@ def test_every_formula_has_a_cached_value() -> None:
 def test_draws_are_the_first_ones_of_every_replicate() -> None:
     simulation = example()
     page = opened(content(simulation, n_draws=21))["Draws"]
-    rows = [[cell.value for cell in row[:6]] for row in page.iter_rows(min_row=5)]
+    rows = [[cell.value for cell in row[:6]] for row in page.iter_rows(min_row=7)]
     assert len(rows) == 20
     outcome = simulation.first(10).outcome(adjusted=False)
     assert [row[:2] for row in rows[9:11]] == [[1, 10], [2, 1]]
@@ -163,12 +163,24 @@ def test_draws_are_the_first_ones_of_every_replicate() -> None:
     np.testing.assert_allclose([row[3] for row in rows], success.ravel(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_draws_say_in_red_that_they_stand_still(language: str) -> None:
+    page = opened(content(example(language), language, n_draws=2000))[SHEETS[language][3]]
+    warning = page["A3"]
+    assert {"en": "do NOT follow the sheet Assumptions", "de": "dem Blatt Annahmen NICHT"}[
+        language
+    ] in warning.value
+    assert warning.font.color.rgb == "FFB3261E"
+    assert warning.font.b
+    assert page.print_area.endswith("$A$1:$J$46")
+
+
 def test_figures_of_the_whole_simulation_stand_beside_the_live_ones() -> None:
     simulation = example()
     page = pages(content(simulation))["Results"]
     found = headline(simulation).sel(accounting="contribution_margin")
     rows = {row[0].value: [cell.value for cell in row[:7]] for row in page.iter_rows()}
-    median = rows["Net present value: 50% of draws are below"]
+    median = rows["Net present value: 50% of draws lie below"]
     for adjusted, column in ((True, 2), (False, 5)):
         chosen = found.sel(adjusted=adjusted)
         assert median[column] == pytest.approx(float(chosen["npv"].sel(quantile=0.5)), rel=1e-14)
@@ -258,8 +270,8 @@ def test_a_programme_without_costs_has_no_ratio() -> None:
     page = opened(content(simulation), data_only=True)["Results"]
     rows = {row[0].value: [cell.value for cell in row] for row in page.iter_rows()}
     assert rows["Central values"][6:8] == ["–", "–"]
-    assert rows["ROI: 50% of draws are below"][1] == "–"
-    assert rows["Mean net present value ÷ mean cost"][1] == "–"
+    assert rows["ROI: 50% of draws lie below"][1] == "–"
+    assert rows["ROI of the averages: net present value ÷ cost"][1] == "–"
 
 
 STARTS = ("=", "+", "-", "@", "\t=", "\r=", "\n=", " =", "'=", "{=", "=@", "==", "＝", "=+")

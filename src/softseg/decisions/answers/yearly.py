@@ -1,7 +1,5 @@
 """What happens year by year."""
 
-from dataclasses import replace
-
 import numpy as np
 import xarray as xr
 
@@ -16,7 +14,7 @@ from softseg.decisions.answers.estimates import (
 )
 from softseg.decisions.inputs.schema import Programme
 from softseg.decisions.model.cashflow import ACCOUNTINGS, Switches
-from softseg.decisions.model.simulate import Outcome, Simulation
+from softseg.decisions.model.simulate import Simulation
 from softseg.families.base import Array
 
 
@@ -38,7 +36,7 @@ def yearly(simulation: Simulation) -> xr.Dataset:
         paths = {
             "cumulative": np.cumsum(outcome.net, axis=-1),
             "net": outcome.net_undiscounted,
-            "profit": _before_tax(simulation, accounting, adjusted).profit,
+            "profit": outcome.profit,
             "revenue": outcome.revenue,
         }
         if _has_margin(simulation):
@@ -68,7 +66,7 @@ def ebit_margin_change(simulation: Simulation, accounting: str, adjusted: bool =
 def _ebit_margin(
     simulation: Simulation, accounting: str, adjusted: bool, programme: Programme
 ) -> Array:
-    outcome = _before_tax(simulation, accounting, adjusted, programme)
+    outcome = simulation.outcome(accounting, adjusted, programme)
     revenue = _revenue(simulation, ACCOUNTINGS[accounting])
     profit = _of(simulation, "ebit_margin")[..., None] * revenue + outcome.profit
     turnover = revenue + outcome.revenue
@@ -83,15 +81,6 @@ def _revenue(simulation: Simulation, switches: Switches) -> Array:
     if simulation.assumptions.only("baseline_growth") is None or not switches.timing:
         return today * np.ones(len(since))
     return today * (1.0 + _of(simulation, "baseline_growth")[..., None]) ** since
-
-
-def _before_tax(
-    simulation: Simulation, accounting: str, adjusted: bool, programme: Programme | None = None
-) -> Outcome:
-    """Return an outcome without tax: the operating profit is what it is before tax."""
-    if simulation.assumptions.only("tax_rate") is None or not ACCOUNTINGS[accounting].tax:
-        return simulation.outcome(accounting, adjusted, programme)
-    return simulation.outcome(replace(ACCOUNTINGS[accounting], tax=False), adjusted, programme)
 
 
 def _has_margin(simulation: Simulation) -> bool:

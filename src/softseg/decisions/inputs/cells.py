@@ -16,7 +16,11 @@ from softseg.decisions.inputs.faults import figure, short
 
 PERCENT_UNITS: Final = {"%": 100.0, "pp": 100.0, "share": 1.0}
 """What a cell shown as per cent is multiplied by."""
-_NUMBER: Final = re.compile(r"^([-+]?\d+)(?:[.,](\d+))?\s*(%?)$")
+_NUMBER: Final = re.compile(r"([-+−]?)(\d[\d.,'’\s]*?)\s*(%|€|[A-Z]{3})?")
+_DIGITS: Final = re.compile(r"(\d+)(?:([.,])(\d+))?")
+_GROUPED: Final = re.compile(r"\d{1,3}(?:([.,])\d{3})(?:\1\d{3})*")
+_RANGE: Final = re.compile(r"(.*\d.*?)\s*(?:bis|to|-|–|—)\s*(.*\d.*)")
+_GERMAN_DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _LITERAL: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|_.|\*.')
 _SHARE: Final = re.compile(r"^-?\d+(?:[.,]\d+)?$")
 
@@ -127,15 +131,48 @@ def _number(cell: Cell, kind: str, unit: str, language: str) -> float:
 
 
 def _text_for_number(text: str, unit: str, language: str) -> CellFault:
-    """Return the fault of a text in place of a number, with the number where it is clear."""
-    found = _NUMBER.match(text.strip())
-    got = short(text.strip())
-    if found is None or len(found.group(2) or "") == 3:
-        return CellFault("sheet.no_number", got=got)
-    value = float(f"{found.group(1)}.{found.group(2) or '0'}")
-    if found.group(3) and unit not in ("%", "pp"):
-        value = float(f"{value / 100.0:.15g}")
-    return CellFault("sheet.text_number", number=figure(value, language), got=got)
+    """Return the fault of a text in place of a number, with the numbers that may be meant."""
+    text = text.strip()
+    got, found = short(text), _readings(text, unit)
+    shown = [figure(x, language) for x in found]
+    if len(found) == 1:
+        return CellFault("sheet.text_number", number=shown[0], got=got)
+    if found:
+        return CellFault("sheet.text_either", first=shown[0], second=shown[1], got=got)
+    ends = _RANGE.fullmatch(text)
+    if ends is not None:
+        low, high = ends.groups()
+        low += " %" if "%" in high and "%" not in low else ""
+        both = [_readings(end, unit) for end in (low, high)]
+        if [len(one) for one in both] == [1, 1]:
+            said = [figure(one[0], language) for one in both]
+            return CellFault("sheet.text_range", low=said[0], high=said[1], got=got)
+    return CellFault("sheet.no_number", got=got)
+
+
+def _readings(text: str, unit: str) -> list[float]:
+    """Return the numbers that a text may mean in a unit: ``1.234`` may be two, a word is none."""
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
+        return []
+    minus, digits, mark = found.groups()
+    scale = 0.01 if mark == "%" and unit not in ("%", "pp") else 1.0
+    scale = -scale if minus and minus != "+" else scale
+    return [float(f"{scale * x:.15g}") for x in _unsigned(re.sub(r"['’\s]", "", digits))]
+
+
+def _unsigned(digits: str) -> list[float]:
+    """Return what digits with points and commas may mean: groups of thousands, decimals."""
+    whole = _GROUPED.fullmatch(digits)
+    found = [float(re.sub("[.,]", "", digits))] if whole and not digits.startswith("0") else []
+    plain = _DIGITS.fullmatch(digits)
+    if plain is not None:
+        return [*found, float(f"{plain.group(1)}.{plain.group(3) or '0'}")]
+    head, mark, tail = digits[::-1].partition("." if digits.rfind(".") > digits.rfind(",") else ",")
+    grouped = _GROUPED.fullmatch(tail[::-1])
+    if grouped is not None and grouped.group(1) != mark and head.isdecimal():
+        return [float(f"{re.sub('[.,]', '', tail[::-1])}.{head[::-1]}")]
+    return found
 
 
 def _choice(cell: Cell, kind: str, language: str) -> Any:
@@ -170,4 +207,8 @@ def _date(value: Any) -> str:
         return value.date().isoformat()
     if isinstance(value, datetime.date):
         return value.isoformat()
-    return as_text(value).strip()
+    text = as_text(value).strip()
+    if found := _GERMAN_DATE.fullmatch(text):  # with points it is the day that comes first
+        day, month, year = found.groups()
+        return f"{year}-{int(month):02d}-{int(day):02d}"
+    return text

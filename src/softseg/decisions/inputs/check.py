@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from softseg.decisions.inputs.dependence import dependence_faults
-from softseg.decisions.inputs.faults import Fault, unknown
+from softseg.decisions.inputs.faults import Fault, Word, unknown
 from softseg.decisions.inputs.overlaps import overlap_faults
 from softseg.decisions.inputs.ranges import range_fault
 from softseg.decisions.inputs.roles import (
@@ -46,6 +46,8 @@ RANGE_FIELDS: Final = {
     "range.no_likely": "likely",
     "range.certain": "sure",
     "range.preliz": "family",
+    "range.family_unused": "family",
+    "range.sure_unused": "sure",
 }
 """Where faults of a range show, if not at its first number."""
 FLOWS: Final = (*COSTS, *BENEFITS, "cash_release")
@@ -128,7 +130,12 @@ def _unit_faults(name: str, entry: Input, currency: str | None) -> Iterator[Faul
 
 def _effect_faults(name: str, entry: Input) -> Iterator[Fault]:
     if entry.role == "revenue_effect" and entry.effect is None:
-        yield Fault("assumption.effect_missing", {"known": ", ".join(EFFECTS)}, name, "effect")
+        yield Fault(
+            "assumption.effect_missing",
+            {"known": tuple(Word("effect", e) for e in EFFECTS)},
+            name,
+            "effect",
+        )
     if entry.role != "revenue_effect" and entry.effect is not None:
         role = f"sheet.role.{entry.role}"
         yield Fault("assumption.effect_unused", {"role": role}, name, "effect")
@@ -330,6 +337,8 @@ def _scenario_faults(assumptions: Assumptions) -> Iterator[Fault]:
             field = f"scenarios.{scenario}.{name}"
             if name not in inputs:
                 yield unknown(name, inputs, None, field)
+                continue
+            if kind_of(inputs[name]) is None:  # the input says so itself
                 continue
             point = inputs[name].model_copy(
                 update={"value": value, "low": None, "likely": None, "high": None,

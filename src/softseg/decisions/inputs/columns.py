@@ -121,8 +121,10 @@ _PLAIN_UNITS: Final = {
     "points": "points",
     "factor": "factor",
 }
-_GERMAN_AMOUNT: Final = re.compile(r"^(T|Mio\.? ?|k|M)?([A-Z]{3})(/Jahr|/year)?$")
-_GERMAN_PREFIX: Final = {"": "", "T": "k", "k": "k", "M": "M", "Mio": "M"}
+_GERMAN_AMOUNT: Final = re.compile(
+    r"^(T|Tsd\.? ?|Mio\.? ?|k|M)?([A-Z]{3})(/Jahr|/year|/a| p\. ?a\.| (?:pro|je|im) Jahr)?$"
+)
+_GERMAN_PREFIX: Final = {"": "", "T": "k", "Tsd": "k", "k": "k", "M": "M", "Mio": "M"}
 
 
 def heading(code: str, language: str) -> str:
@@ -178,7 +180,7 @@ def unit_code(text: str) -> str:
     for unit, code in _PLAIN_UNITS.items():
         if code_of("unit", text, [code]) or text.casefold() == unit:
             return unit
-    found = _GERMAN_AMOUNT.match(text)
+    found = _GERMAN_AMOUNT.match(text.replace("€", "EUR"))
     if found is None:
         return text
     prefix = _GERMAN_PREFIX[(found.group(1) or "").rstrip(" .")]

@@ -14,8 +14,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from softseg.decisions.inputs.faults import Fault
 from softseg.errors import SchemaError
-from softseg.wording import say
 
 NAMES = {
     "normal": ("Normal", ("mu", "sigma")),
@@ -54,7 +54,7 @@ def maximum_entropy(family: str, low: float, high: float, sure: float) -> dict[s
         try:
             preliz: Any = import_module("preliz")
         except ImportError as error:
-            raise SchemaError(say("range.preliz", "en")) from error
+            raise SchemaError(Fault("range.preliz").text()) from error
         kind, names = NAMES[family]
         found = preliz.maxent(getattr(preliz, kind)(), low, high, sure, plot=False)
     first, second = (float(getattr(found, name)) for name in names)

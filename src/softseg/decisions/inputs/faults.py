@@ -5,7 +5,6 @@ what was expected, and what was found.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +13,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from softseg.decisions.inputs.columns import choice, unit_label
 from softseg.decisions.inputs.schema import (
+    FAMILIES,
     Assumptions,
     Correlation,
     Dependence,
@@ -65,7 +66,9 @@ class Fault:
     key
         The catalogue's key of its words.
     values
-        What the words say: text, numbers, or keys of the catalogue.
+        What the words say: text, numbers, keys of the catalogue, or what depends on the kind of
+        What the words say: text, numbers, keys of the catalogue, or what is said in the words of
+        the file, such as `Quantity` and `Entry`.
     input
         Id of the input, None where none is meant.
     field
@@ -86,20 +89,94 @@ class Fault:
         own = tuple(self.field.split(".")) if self.field else ()
         return own if self.input is None else ("inputs", self.input, *own)
 
-    def text(self, language: str = "en", place: str = "") -> str:
-        """Return the fault as a sentence, after the entry and the place where it stands."""
+    def text(self, language: str = "en", place: str = "", workbook: bool = False) -> str:
+        """Return the fault as a sentence, after the entry and the place where it stands.
+
+        Entries and families have the words of the file: codes in TOML, headings in a workbook.
+        """
         entry = ".".join(part for part in (self.input, self.field) if part)
         head = ", ".join(part for part in (entry, place) if part)
-        values = {key: _said(value, language) for key, value in self.values.items()}
-        if self.key.startswith("range.") and language == "de":
-            # Ranges are put into words before the language is known.
-            values = {key: _POINT.sub(",", value) for key, value in values.items()}
-        said = say(self.key, language, **values)
+        words = _WORKBOOK_WORDS if workbook else _TOML_WORDS
+        values = {key: _said(v, language, workbook) for key, v in {**words, **self.values}.items()}
+        key = f"{self.key}.workbook"
+        said = say(key if workbook and has(key) else self.key, language, **values)
         return f"{head}: {said}" if head else said
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """A number of an input, in a unit."""
+
+    number: float
+    unit: str = ""
+
+    def said(self, language: str, workbook: bool) -> str:
+        """Return it as people of a language write it; the unit as the file does."""
+        text = figure(self.number, language)
+        if self.unit in UNSAID:
+            return text
+        return f"{text} {unit_label(self.unit, language) if workbook else self.unit}"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A number as it is to be typed into the file: TOML knows no decimal comma."""
+
+    number: float
+
+    def said(self, language: str, workbook: bool) -> str:
+        """Return it as the file takes it."""
+        return figure(self.number, language if workbook else "en")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of an input, with its number where that is part of the sentence."""
+
+    code: str
+    quantity: Quantity | None = None
+
+    def said(self, language: str, workbook: bool) -> str:
+        """Return its code in TOML, its heading in a workbook."""
+        keys = [f"sheet.{kind}.{self.code}" for kind in ("column", "setting", "name")]
+        known = [say(key, language) for key in keys if workbook and has(key)]
+        name = known[0] if known else self.code
+        return f"{name} = {self.quantity.said(language, workbook)}" if self.quantity else name
+
+
+@dataclass(frozen=True)
+class Word:
+    """A code of a list of choices, in quotes where it is to be typed into TOML."""
+
+    of: str
+    code: str
+    typed: bool = False
+
+    def said(self, language: str, workbook: bool) -> str:
+        """Return the code in TOML, the words of the menu in a workbook."""
+        if workbook:
+            return choice(self.of, self.code, language)
+        return f'"{self.code}"' if self.typed else self.code
+
+
+UNSAID: Final = ("", "share", "factor", "count", "count/year", "points")
+"""Units that are not put behind a number."""
+_ENTRIES: Final = ("value", "low", "likely", "high", "sure", "family", "samples")
+_TOML_WORDS: Final[dict[str, Any]] = {
+    **{code.upper(): Entry(code) for code in _ENTRIES},
+    **{code.upper(): Word("family", code, typed=True) for code in FAMILIES},
+    "CERTAIN": "1",
+    "NEARLY": "0.9",
+}
+"""What the words of every fault may say, by placeholder."""
+_WORKBOOK_WORDS: Final = {**_TOML_WORDS, "CERTAIN": "100 %", "NEARLY": "90 %"}
+
+
 def refusal(
-    faults: Iterable[Fault], places: Mapping[Path, Place] | None = None, language: str = "en"
+    faults: Iterable[Fault],
+    places: Mapping[Path, Place] | None = None,
+    language: str = "en",
+    workbook: bool = False,
 ) -> SchemaError:
     """Return the error that lists faults, a sentence each, in the order of the file.
 
@@ -111,12 +188,14 @@ def refusal(
         Where the entries of the file stand.
     language
         Of the sentences.
+    workbook
+        Whether the file is a workbook, whose headings people know.
     """
     found = []
     for fault in faults:
         place = fault.place or place_of(fault.path, places or {})
         text = "" if place is None else say(place.key, language, **place.values)
-        found.append(((place.order if place else ()), fault.text(language, text)))
+        found.append(((place.order if place else ()), fault.text(language, text, workbook)))
     sentences = list(dict.fromkeys(text for _, text in sorted(found, key=lambda pair: pair[0])))
     head = say("assumption.mend", language, count=number(len(sentences), language))
     return SchemaError("\n".join([head, *(f"- {sentence}" for sentence in sentences)]))
@@ -140,7 +219,6 @@ def unknown(name: str, known: Iterable[str], input: str | None, field: str) -> F
     return Fault("assumption.unknown", {"id": name, "known": listed or "–"}, input, field)
 
 
-_POINT: Final = re.compile(r"(?<=\d)\.(?=\d)")
 _LIMITS: Final = {
     "greater_than_equal": ("assumption.at_least", "ge"),
     "greater_than": ("assumption.above", "gt"),
@@ -184,7 +262,7 @@ def _model_fault(error: Any) -> Fault:
         key, limit = _LIMITS[kind]
         return _at(path, key, {"limit": context[limit], "got": got})
     if kind == "missing":
-        return _at(path, "assumption.missing", {"entry": path[-1]})
+        return _at(path, "assumption.missing", {"entry": Entry(path[-1])})
     if kind == "extra_forbidden":
         return _unknown_key(path)
     if kind == "literal_error":
@@ -234,11 +312,17 @@ def short(value: Any) -> str:
 
 def figure(x: float, language: str) -> str:
     """Return a number as people type it: no trailing zeros, no separators of thousands."""
-    text = format(Decimal(f"{x:.12g}").normalize(), "f")
+    text = f"{x:.12g}"
+    if 1e-9 <= abs(x) < 1e18:  # others would be long rows of zeros
+        text = format(Decimal(text).normalize(), "f")
     return text.replace(".", ",") if language == "de" else text
 
 
-def _said(value: Any, language: str) -> str:
+def _said(value: Any, language: str, workbook: bool) -> str:
     if isinstance(value, str):
         return say(value, language) if has(value) else value
-    return figure(value, language)
+    if isinstance(value, tuple):
+        return ", ".join(_said(part, language, workbook) for part in value)
+    if isinstance(value, int | float):
+        return figure(value, language)
+    return value.said(language, workbook)

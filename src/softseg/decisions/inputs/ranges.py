@@ -8,20 +8,20 @@ Everything is returned in base units.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from softseg.decisions.inputs import elicit
+from softseg.decisions.inputs.faults import Entry, Fault, Quantity, Typed, Word
 from softseg.decisions.inputs.laws import Law, Samples, law
 from softseg.decisions.inputs.matching import POINTS, match
 from softseg.decisions.inputs.schema import Input
 from softseg.decisions.inputs.units import read_unit
 from softseg.errors import SchemaError
 from softseg.families.base import Array
-from softseg.wording import say
 
-type RangeFault = tuple[str, dict[str, str]]
+type RangeFault = tuple[str, dict[str, Any]]
 """Key of the catalogue and the values of its placeholders."""
 
 WITHIN: Final = frozenset(
@@ -36,6 +36,7 @@ TOLERANCE: Final = 1e-6
 """How well quantiles must be met, relative to sure · (1 − sure)."""
 ENTROPY_TOLERANCE: Final = 1e-3
 ROUNDING: Final = 1e-12
+SURE: Final = Input.model_fields["sure"].default
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +136,7 @@ def marginal(entry: Input) -> Marginal:
     """
     fault = range_fault(entry)
     if fault is not None:
-        key, values = fault
-        raise SchemaError(say(key, "en", **values))
+        raise SchemaError(Fault(*fault).text())
     scale = read_unit(entry.unit).scale
     family = family_of(entry)
     if family == "point":
@@ -178,21 +178,28 @@ def _faults(entry: Input) -> Iterator[RangeFault]:
 def _form_faults(entry: Input) -> Iterator[RangeFault]:
     points = {"low": entry.low, "likely": entry.likely, "high": entry.high}
     points = {name: x for name, x in points.items() if x is not None}
-    given = [f"{name} = {_shown(x, entry)}" for name, x in points.items()]
-    ways = [f"value = {_shown(entry.value, entry)}"] if entry.value is not None else []
-    ways += ["samples"] if entry.samples is not None else []
+    given = [Entry(name, _quantity(x, entry)) for name, x in points.items()]
+    ways = [] if entry.value is None else [Entry("value", _quantity(entry.value, entry))]
+    ways += [] if entry.samples is None else [Entry("samples")]
     if len(ways) + bool(points) > 1:
-        yield "range.two_ways", {"given": ", ".join([*ways, *given])}
+        yield "range.two_ways", {"given": (*ways, *given)}
     if not ways and not points:
         yield "range.missing", {}
     if points and not points.keys() >= {"low", "high"}:
-        yield "range.incomplete", {"given": ", ".join(given)}
+        yield "range.incomplete", {"given": tuple(given)}
+    if ways and entry.family is not None:
+        yield (
+            "range.family_unused",
+            {"family": Word("family", entry.family), "way": Entry(ways[0].code)},
+        )
+    if ways and entry.sure != SURE:
+        yield "range.sure_unused", {"way": Entry(ways[0].code)}
     if entry.samples is not None:
         if len(entry.samples) < 2:
-            yield "range.samples_few", {"count": str(len(entry.samples))}
+            yield "range.samples_few", {"count": len(entry.samples)}
         wrong = int(np.sum(~np.isfinite(entry.samples)))
         if wrong:
-            yield "range.samples_finite", {"count": str(wrong)}
+            yield "range.samples_finite", {"count": wrong}
     if entry.low is not None and entry.high is not None:
         yield from _order_faults(entry, entry.low, entry.high)
 
@@ -202,9 +209,9 @@ def _order_faults(entry: Input, low: float, high: float) -> Iterator[RangeFault]
     if low > high:
         yield "range.order", shown
     if low == high:
-        yield "range.equal", {"value": _number(low)}
+        yield "range.equal", {"value": Typed(low)}
     if entry.likely is not None and not low <= entry.likely <= high:
-        yield "range.likely", {"likely": _shown(entry.likely, entry), **shown}
+        yield "range.likely", {"likely": _quantity(entry.likely, entry), **shown}
 
 
 def _share_faults(entry: Input) -> Iterator[RangeFault]:
@@ -213,36 +220,38 @@ def _share_faults(entry: Input) -> Iterator[RangeFault]:
     scale = read_unit(entry.unit).scale
     for x in (entry.value, entry.low, entry.likely, entry.high, *(entry.samples or ())):
         if x is not None and not 0.0 <= x * scale <= 1.0:
-            yield "range.share", {"number": _shown(x, entry), "whole": _shown(1.0 / scale, entry)}
+            yield "range.share", {"number": _quantity(x, entry), "whole": _whole(entry)}
 
 
 def _family_faults(entry: Input) -> Iterator[RangeFault]:
     family, shown, unit = family_of(entry), _range(entry), read_unit(entry.unit)
+    said = Word("family", family)
     low, high = _base(entry.low, unit.scale), _base(entry.high, unit.scale)
     if family in POINTS and entry.likely is None:
-        yield "range.no_likely", {"family": family}
+        yield "range.no_likely", {"family": said}
     if family in POSITIVE and low <= 0.0:
-        yield "range.positive", {"family": family, **shown}
+        yield "range.positive", {"family": said, **shown}
     if family == "beta" and not 0.0 < low < high < 1.0:
-        yield "range.beta", {"whole": _shown(1.0 / unit.scale, entry), **shown}
+        yield "range.beta", {"whole": _whole(entry), **shown}
     if family in UNLIMITED and entry.sure == 1.0:
-        yield "range.certain", {"family": family, **shown}
+        yield "range.certain", {"family": said, **shown}
     if entry.family == "maxent" and not elicit.installed():
         yield "range.preliz", {}
 
 
 def _matching_faults(entry: Input) -> Iterator[RangeFault]:
     family, scale = family_of(entry), read_unit(entry.unit).scale
-    values = {"family": family, "sure": f"{_number(100.0 * entry.sure)} %", **_range(entry)}
+    sure = Quantity(100.0 * entry.sure, "%")
+    values = {"family": Word("family", family), "sure": sure, **_range(entry)}
     found = _parameters(entry)
     if found is None:
         yield "range.impossible", values
     elif family in LIMITED and _within(entry):
         lower, upper = found["low"], found["high"]
         if lower < -ROUNDING or upper > 1.0 + ROUNDING:
-            lower, upper = (_shown(float(f"{x / scale:.3g}"), entry) for x in (lower, upper))
-            whole = _shown(1.0 / scale, entry)
-            yield "range.limits", {**values, "lower": lower, "upper": upper, "whole": whole}
+            ends = {"lower": lower / scale, "upper": upper / scale}
+            shown = {name: _quantity(float(f"{x:.3g}"), entry) for name, x in ends.items()}
+            yield "range.limits", {**values, **shown, "whole": _whole(entry)}
 
 
 def _parameters(entry: Input) -> Mapping[str, float] | None:
@@ -293,16 +302,15 @@ def _base(x: float | None, scale: float) -> float:
     return float("nan") if x is None else x * scale
 
 
-def _range(entry: Input) -> dict[str, str]:
-    return {"low": _shown(entry.low, entry), "high": _shown(entry.high, entry)}
+def _range(entry: Input) -> dict[str, Quantity]:
+    ends = {"low": entry.low, "high": entry.high}
+    return {name: _quantity(x, entry) for name, x in ends.items() if x is not None}
 
 
-def _shown(x: float | None, entry: Input) -> str:
-    """Return a number with its unit, as the input gives it."""
-    plain = entry.unit in ("share", "factor", "count", "count/year", "points")
-    text = _number(float("nan") if x is None else x)
-    return text if plain else f"{text} {entry.unit}"
+def _whole(entry: Input) -> Quantity:
+    """Return 100 % in the unit of an input."""
+    return _quantity(1.0 / read_unit(entry.unit).scale, entry)
 
 
-def _number(x: float) -> str:
-    return f"{x:.12g}"
+def _quantity(x: float, entry: Input) -> Quantity:
+    return Quantity(x, entry.unit)

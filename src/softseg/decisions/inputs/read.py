@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -9,18 +11,21 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from softseg.decisions.inputs.check import faults, own_faults
-from softseg.decisions.inputs.faults import Fault, Path, Place, model_faults, refusal
+from softseg.decisions.inputs.faults import Fault, Path, Place, model_faults, refusal, short
 from softseg.decisions.inputs.lines import toml_lines
 from softseg.decisions.inputs.schema import Assumptions, Input
 from softseg.decisions.inputs.sheet import read_sheets
 from softseg.errors import FileError, SchemaError
-from softseg.tables.document import read_toml
+from softseg.results.files import read_file
 from softseg.wording import LANGUAGES, say
 
 TOML: Final = ".toml"
 WORKBOOKS: Final = (".xlsx", ".xlsm")
 LISTS: Final = ("base", "overlaps")
 """Lists of ids of which one may be given as text."""
+_AT: Final = re.compile(r" \(at [^()]*\)$")
+_AT_LINE: Final = re.compile(r" \(at line (\d+)[^()]*\)$")
+_SAID_LANGUAGE: Final = re.compile(r"^language\s*=\s*[\"'](en|de)[\"']", re.MULTILINE)
 
 
 def read_assumptions(path: FilePath | str, language: str | None = None) -> Assumptions:
@@ -54,14 +59,40 @@ def read_assumptions(path: FilePath | str, language: str | None = None) -> Assum
     book = read_sheets(path, language)
     book.data.setdefault("language", book.language)
     said = language or _language(book.data, book.language)
-    return _checked(book.data, book.places, said, book.faults)
+    return _checked(book.data, book.places, said, book.faults, workbook=True)
 
 
 def _read_text(path: FilePath, language: str | None) -> Assumptions:
-    data = read_toml(path)
-    lines = toml_lines(path.read_text(encoding="utf-8-sig"))
+    data, text = _parsed(path, language)
+    lines = toml_lines(text)
     places = {key: Place.line(line) for key, line in lines.items()}
     return _checked(data, places, language or _language(data, "en"), [])
+
+
+def _parsed(path: FilePath, language: str | None) -> tuple[dict[str, Any], str]:
+    """Return the tables of a TOML file, and its text."""
+    try:
+        text = read_file(path, language or "en").decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FileError(say("assumption.utf8", language or "en", name=path.name)) from None
+    try:
+        return tomllib.loads(text), text
+    except tomllib.TOMLDecodeError as error:
+        raise SchemaError(_toml_fault(path.name, text, str(error), language)) from None
+
+
+def _toml_fault(name: str, text: str, reason: str, language: str | None) -> str:
+    """Return what to do about a text that is no TOML.
+
+    Python says the reason in English, with the line in brackets at its end.
+    """
+    said = _SAID_LANGUAGE.search(text)
+    spoken = language or (said.group(1) if said else "en")
+    lines = text.splitlines() or [""]
+    at = _AT_LINE.search(reason)
+    line = min(int(at.group(1)), len(lines)) if at else len(lines)
+    values = {"line": line, "text": short(lines[line - 1].strip()) or "–"}
+    return say("assumption.toml", spoken, name=name, reason=_AT.sub("", reason), **values)
 
 
 def _language(data: Mapping[str, Any], default: str) -> str:
@@ -70,7 +101,11 @@ def _language(data: Mapping[str, Any], default: str) -> str:
 
 
 def _checked(
-    data: dict[str, Any], places: Mapping[Path, Place], language: str, before: list[Fault]
+    data: dict[str, Any],
+    places: Mapping[Path, Place],
+    language: str,
+    before: list[Fault],
+    workbook: bool = False,
 ) -> Assumptions:
     """Return nested tables as assumptions, unless they or the file have faults."""
     data = _normalised(data)
@@ -82,7 +117,7 @@ def _checked(
         wrong = [*found, *_others(data, found)]
     wrong = [*before, *(fault for fault in wrong if not _follows(fault, before))]
     if wrong or not isinstance(found, Assumptions):
-        raise refusal(wrong, places, language)
+        raise refusal(wrong, places, language, workbook)
     return found
 
 

@@ -114,7 +114,7 @@ class _Reader:
             at = columns["id"]
             name = as_text(grid.at(row, at).value or "").strip()
             if not name:
-                self.fault(grid, row, at, "sheet.no_id", {})
+                self.fault(grid, row, at, "sheet.no_id", self.first(grid, row))
                 continue
             if name in inputs:
                 first = places[name].values["cell"]
@@ -257,6 +257,12 @@ class _Reader:
             self.fault(grid, 0, 0, "sheet.no_column", {"column": heading(code, self.language)})
         return not missing
 
+    def first(self, grid: Grid, row: int) -> dict[str, str]:
+        """Return the place of a row's first cell that is not empty, and what it holds."""
+        at = next(at for at, cell in enumerate(grid.rows[row]) if not cell.empty)
+        cell = grid.place(row, at).values["cell"]
+        return {"cell": cell, "got": short(as_text(grid.at(row, at).value).strip())}
+
     def filled(self, grid: Grid) -> Iterator[int]:
         """Go through the rows below the headings in which something stands."""
         return (
@@ -301,7 +307,9 @@ class _Reader:
         try:
             return parse(cell, column.kind, unit, self.language)
         except CellFault as fault:
-            self.fault(grid, row, at, fault.key, fault.values, path)
+            ends = column.code in ("value", "low", "likely", "high")
+            key = "sheet.no_number" if fault.key == "sheet.text_range" and not ends else fault.key
+            self.fault(grid, row, at, key, fault.values, path)
             return None
 
     def put(self, path: Path, grid: Grid, row: int, at: int, value: Any) -> None:

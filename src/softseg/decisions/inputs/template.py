@@ -4,6 +4,7 @@ Text is written as text: it never becomes a formula, whatever it begins with.
 """
 
 import datetime
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,7 @@ from softseg.decisions.inputs.columns import CHOICES, Column, choice, heading, s
 from softseg.decisions.inputs.guide import SECTIONS, guide
 from softseg.decisions.inputs.schema import Assumptions, Input
 from softseg.errors import FileError, SchemaError
+from softseg.results.files import replace_file
 from softseg.wording import say
 
 MOST_TEXT: Final = 32_767
@@ -70,17 +72,18 @@ def write_workbook(
         Where a text is too long for a cell.
     """
     import xlsxwriter
-    from xlsxwriter.exceptions import FileCreateError
 
     path, language = FilePath(path), language or assumptions.language
     if path.suffix.lower() != ".xlsx":
         raise FileError(say("assumption.write_suffix", language, name=path.name))
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
-    book = xlsxwriter.Workbook(str(path), options)
+    content = io.BytesIO()
+    book = xlsxwriter.Workbook(content, options)
     _Writer(book, assumptions, language).write()
+    book.close()
     try:
-        book.close()
-    except FileCreateError:
+        replace_file(path, content.getbuffer(), language)
+    except FileError:
         raise FileError(say("assumption.write_file", language, name=path.name)) from None
 
 
@@ -93,7 +96,6 @@ def _required(language: str) -> Assumptions:
             role=role,
             label=say(f"sheet.required.{role}", language),
             unit=units.get(role, "%"),
-            family="beta" if role == "realisation" else None,
         )
         for role in roles
     }

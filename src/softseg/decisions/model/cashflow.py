@@ -77,20 +77,43 @@ class Flows:
 
     Attributes
     ----------
-    benefit
-        Additional profit without the programme's own costs.
-    cost
-        Costs of the programme, paid whether it works or not.
+    earned
+        Additional profit before tax, without the programme's own costs.
+    spent
+        Costs of the programme before tax, paid whether it works or not.
     revenue
         Additional revenue.
     cash
         Money released (or, below 0, tied up) that is no profit.
+    kept
+        Share of profit and cost that tax leaves, the same in each year.
     """
 
-    benefit: Array
-    cost: Array
+    earned: Array
+    spent: Array
     revenue: Array
     cash: Array
+    kept: Array
+
+    @cached_property
+    def benefit(self) -> Array:
+        """Additional profit after tax, without the programme's own costs."""
+        return _taxed(self.earned, self.kept)
+
+    @cached_property
+    def cost(self) -> Array:
+        """Costs of the programme after tax."""
+        return _taxed(self.spent, self.kept)
+
+    def beyond(self, other: "Flows") -> "Flows":
+        """Return the flows less those of another programme under the same tax."""
+        return Flows(
+            self.earned - other.earned,
+            self.spent - other.spent,
+            self.revenue - other.revenue,
+            self.cash - other.cash,
+            self.kept,
+        )
 
 
 def flows(
@@ -144,10 +167,8 @@ class _Year:
         saved = [self._amount(name) * self._weights(name) for name, _ in self._savings()]
         learned = 1.0 + self._learning()
         revenue = revenue * learned
-        benefit = sum(saved, profit) * learned - self._growth("running_cost") * revenue
-        cost = self._costs()
-        kept = 1.0 - self._tax()
-        return Flows(benefit * kept, cost * kept, revenue, self._cash(revenue))
+        earned = sum(saved, profit) * learned - self._growth("running_cost") * revenue
+        return Flows(earned, self._costs(), revenue, self._cash(revenue), 1.0 - self._tax())
 
     def entries(self, *roles: str) -> Iterator[tuple[str, Input]]:
         """Go through the inputs of some roles that this accounting counts for this programme."""
@@ -212,7 +233,8 @@ class _Year:
         revenue = profit = np.zeros((1,) * self._ndim)
         groups: dict[tuple[str, ...], list[str]] = {}
         for name, entry in self.entries("revenue_effect"):
-            groups.setdefault(entry.base, []).append(name)
+            # a product of bases is the same base in whatever order it is written
+            groups.setdefault(tuple(sorted(entry.base)), []).append(name)
         for names in groups.values():
             more, earned = self._one_base(names)
             revenue, profit = revenue + more, profit + earned
@@ -222,20 +244,22 @@ class _Year:
         """Return the change of revenue and profit by all effects on one base."""
         inputs = self.assumptions.inputs
         base = self._base(inputs[names[0]]) * self._growth_of_base
-        volume = earned = price = points = np.zeros((1,) * self._ndim)
+        price = points = nothing = np.zeros((1,) * self._ndim)
+        sold: dict[str | None, Array] = {}  # by the margin that it earns
         for name in names:
             entry = inputs[name]
             level = self.value(name) * self._weights(name)
-            margin = self._margin(entry)
+            if entry.effect in POINTS:
+                points = points + level
+                continue
             if entry.effect == "price":
                 price = price + level
-                lost = self._elasticity() * level
-                volume, earned = volume - lost, earned - margin * lost
-            elif entry.effect in POINTS:
-                points = points + level
-            else:
-                more = self._more(entry, level)
-                volume, earned = volume + more, earned + margin * more
+            more = self._more(entry, level)
+            if more is not None:
+                margin = self._margin(entry)
+                sold[margin] = sold.get(margin, nothing) + more
+        volume = sum(sold.values(), nothing)
+        earned = sum((self._rate(m) * more for m, more in sold.items()), nothing)
         if self.switches.exact_margin:
             gained = earned + (1.0 + volume) * (price + points * (1.0 + price))
             change = volume + price * (1.0 + volume)
@@ -243,8 +267,13 @@ class _Year:
             gained, change = earned + price + points, volume + price
         return base * change, base * gained
 
-    def _more(self, entry: Input, level: Array) -> Array:
+    def _more(self, entry: Input, level: Array) -> Array | None:
         """Return the additional volume of an effect relative to its base, (year, …)."""
+        if entry.effect == "price":
+            elasticity = self.only("price_elasticity")
+            if elasticity is None or not self.switches.margin_on_volume:
+                return None
+            return -elasticity * level
         if entry.effect in VOLUME or (entry.effect == "acquisition" and entry.rate is None):
             return level
         if entry.rate is None:
@@ -254,23 +283,24 @@ class _Year:
             return level * rate if entry.effect == "churn" else level
         return _kept(level, rate) if entry.effect == "churn" else _won(level, rate)
 
-    def _margin(self, entry: Input) -> Array:
+    def _margin(self, entry: Input) -> str | None:
+        """Return the id of the margin that more volume earns, None for the whole revenue."""
         if not self.switches.margin_on_volume:
-            return np.ones((1,) * self._ndim)
-        name = entry.margin or self.assumptions.only("contribution_margin")
-        return np.ones((1,) * self._ndim) if name is None else self.value(name)
+            return None
+        return entry.margin or self.assumptions.only("contribution_margin")
 
-    def _elasticity(self) -> Array | float:
-        found = self.only("price_elasticity")
-        return 0.0 if found is None or not self.switches.margin_on_volume else found
+    def _rate(self, margin: str | None) -> Array | float:
+        return 1.0 if margin is None else self.value(margin)
 
     def _learning(self) -> Array | float:
         name = self.assumptions.only("learning")
         return 0.0 if name is None else self.value(name) * self._weights(name)
 
-    def _tax(self) -> Array | float:
+    def _tax(self) -> Array:
         found = self.only("tax_rate")
-        return 0.0 if found is None or not self.switches.tax else found
+        if found is None or not self.switches.tax:
+            return np.zeros((1,) * self._ndim)
+        return found
 
     def _growth(self, role: str) -> Array | float:
         """Return the sum of the shares of the additional revenue of a role."""
@@ -300,6 +330,11 @@ class _Year:
             cash = cash + self._amount(name) * _increase(self._weights(name))
         tied = self._growth("working_capital")
         return cash - tied * _increase(revenue)
+
+
+def _taxed(path: Array, kept: Array) -> Array:
+    """Return what tax leaves; the path itself, and no copy, where there is no tax."""
+    return path if kept.size == 1 and kept.item() == 1.0 else path * kept
 
 
 def _increase(path: Array) -> Array:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from softseg import checks
@@ -52,12 +53,15 @@ class Draws:
         Ids of the inputs with spread, in the file's order, without copies.
     changes
         Pairs whose rank correlation had to change: ids, asked, got.
+    sample
+        Which draw of the fitted model stands in each draw, (replicate, draw); None without one.
     """
 
     values: dict[str, Array]
     works: Array
     uncertain: tuple[str, ...]
     changes: Changes
+    sample: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,11 +132,15 @@ def draw(
     fixed = {name: np.array([[value]]) for name, value in plan.points.items()}
     values = _with_copies(assumptions, drawn | fixed)
     works = np.ones(shape)
+    fitted = plan.sets.get(POSTERIOR_SET)
+    sample = None if fitted is None else np.empty(shape, dtype=np.intp)
     no_effect = assumptions.only("no_effect")
 
     def fill(replicate: int) -> None:
         chances = points(engines[replicate], n_draws)
-        _fill(plan, chances, {name: array[replicate] for name, array in drawn.items()})
+        chosen = _fill(plan, chances, {name: array[replicate] for name, array in drawn.items()})
+        if sample is not None:
+            sample[replicate] = chosen[POSTERIOR_SET]
         if no_effect is not None:
             p_no_effect = values[no_effect]
             risk = p_no_effect[replicate % len(p_no_effect)]
@@ -140,7 +148,7 @@ def draw(
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         list(pool.map(fill, range(n_replicates)))
-    return Draws(values, works, tuple(drawn), plan.changes)
+    return Draws(values, works, tuple(drawn), plan.changes, sample)
 
 
 def _power_of_two(n_draws: int) -> int:
@@ -151,8 +159,11 @@ def _power_of_two(n_draws: int) -> int:
     return n_draws
 
 
-def _fill(plan: _Plan, chances: Array, out: dict[str, Array]) -> None:
-    """Turn the points of one replicate, (coordinate, draw), into values of the inputs."""
+def _fill(plan: _Plan, chances: Array, out: dict[str, Array]) -> dict[str, NDArray[np.intp]]:
+    """Turn the points of one replicate, (coordinate, draw), into values of the inputs.
+
+    Returns the row of each set that stands in each draw.
+    """
     n_single = len(plan.single)
     scores = chances[:n_single]
     ndtri(scores, out=scores)
@@ -160,9 +171,15 @@ def _fill(plan: _Plan, chances: Array, out: dict[str, Array]) -> None:
         plan.copula.couple(scores, chances[-1])
     for score, (name, distribution) in zip(scores, plan.single.items(), strict=True):
         out[name][:] = distribution.from_score(score)
-    for chance, samples in zip(chances[n_single : plan.works], plan.sets.values(), strict=True):
+    chosen: dict[str, NDArray[np.intp]] = {}
+    for chance, (key, samples) in zip(
+        chances[n_single : plan.works], plan.sets.items(), strict=True
+    ):
+        n_rows = len(next(iter(samples.values())))
+        chosen[key] = (chance * n_rows).astype(np.intp)
         for name, rows in samples.items():
-            out[name][:] = rows[(chance * len(rows)).astype(np.intp)]
+            out[name][:] = rows[chosen[key]]
+    return chosen
 
 
 def _plan(assumptions: Assumptions, posterior: dict[str, Array]) -> _Plan:

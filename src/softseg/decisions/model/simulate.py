@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from softseg.errors import UsageError
 
 WORKS = "works"
 """Under this name the indicator "the programme has an effect" can be pinned like an input."""
+
+BLOCK: Final = 16_384
+"""Draws whose flows are computed together: what is made on the way is reused, not fetched anew."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,9 @@ class Outcome:
 
     @cached_property
     def profit(self) -> Array:
-        """Change of the operating profit (EBIT), (replicate, draw, year)."""
-        gained = self.success[..., None] * self._yearly(lambda f, d: f.benefit)
-        return gained - self._yearly(lambda f, d: f.cost)
+        """Change of the operating profit before tax (EBIT), (replicate, draw, year)."""
+        gained = self.success[..., None] * self._yearly(lambda f, d: f.earned)
+        return gained - self._yearly(lambda f, d: f.spent)
 
     def _net(self, factors: tuple[Array, ...]) -> Array:
         whole = replace(self, factors=factors)
@@ -277,7 +280,9 @@ class Simulation:
             name: value[:, :n_draws] if value.shape[1] > 1 else value
             for name, value in self.draws.values.items()
         }
-        draws = replace(self.draws, values=values, works=self.draws.works[:, :n_draws])
+        sample = None if self.draws.sample is None else self.draws.sample[:, :n_draws]
+        works = self.draws.works[:, :n_draws]
+        draws = replace(self.draws, values=values, works=works, sample=sample)
         return Simulation(self.assumptions, draws, self.cores)
 
     def _full(self, value: float | Array) -> Array:
@@ -292,8 +297,13 @@ class Simulation:
                 name: value[replicate if value.shape[0] > 1 else 0]
                 for name, value in self.draws.values.items()
             }
+            *paths, factors = _in_blocks(part, values, self.shape[1])
+            return Flows(*paths), factors
+
+        def part(values: Mapping[str, Array]) -> list[Array]:
             found = self._programme(values, switches, programme)
-            return found, discount_factors(self.assumptions, values, switches)
+            paths = [getattr(found, path.name) for path in fields(Flows)]
+            return [*paths, discount_factors(self.assumptions, values, switches)]
 
         with ThreadPoolExecutor(max_workers=self.cores) as pool:
             pairs = list(pool.map(one, range(self.shape[0])))
@@ -307,6 +317,31 @@ class Simulation:
         segmented = flows(self.assumptions, values, switches, "segmented")
         if self.assumptions.counterfactual == "nothing":
             return segmented
-        uniform = flows(self.assumptions, values, switches, "uniform")
-        parts = (getattr(segmented, p) - getattr(uniform, p) for p in Flows.__dataclass_fields__)
-        return Flows(*parts)
+        return segmented.beyond(flows(self.assumptions, values, switches, "uniform"))
+
+
+def _in_blocks(
+    part: Callable[[Mapping[str, Array]], list[Array]], values: Mapping[str, Array], n_draws: int
+) -> list[Array]:
+    """Return paths, (year or 1, draw or 1) each, computed from some draws after the other.
+
+    Parameters
+    ----------
+    part
+        From the values of some draws to their paths.
+    values
+        Inputs by id, (draw,) or (1,).
+    n_draws
+        All draws.
+    """
+    whole: list[Array] = []
+    for start in range(0, n_draws, BLOCK):
+        cut = slice(start, start + BLOCK)
+        block = {name: value[cut] if len(value) > 1 else value for name, value in values.items()}
+        paths = part(block)
+        if not whole:
+            whole = [np.empty((len(p), n_draws)) if p.shape[1] > 1 else p for p in paths]
+        for path, all_draws in zip(paths, whole, strict=True):
+            if all_draws is not path:
+                all_draws[:, cut] = path
+    return whole

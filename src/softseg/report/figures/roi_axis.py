@@ -13,6 +13,9 @@ from softseg.wording import say
 PAYS, LOSES, WHOLE = "#0072B2", "#D55E00", "#4a5560"
 """Blue where money is made, orange (and hatched) where it is lost, grey for totals."""
 
+SPIKE_FROM = 0.01
+"""Share of cases with one and the same ROI from which they are drawn as a spike."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -46,6 +49,16 @@ def limits(values: Array, room: float = 0.05, *, zero: bool = True) -> tuple[flo
     low, high = float(finite.min()), float(finite.max())
     width = high - low or max(abs(high), 1.0)
     return low - room * width, high + room * width
+
+
+def spike(draws: Array) -> Any:
+    """Return which ROI are a total loss, as ratios."""
+    return np.isclose(draws, -1.0, atol=1e-9)
+
+
+def has_spike(draws: Array) -> bool:
+    """Return whether so many ROI are a total loss that they are drawn as a bar of their own."""
+    return bool(draws.size) and float(spike(draws).mean()) >= SPIKE_FROM
 
 
 def zero_line(axes: Any, direction: str = "x") -> None:

@@ -91,10 +91,7 @@ def frontier(
     language
         ``en`` or ``de``.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.6, 4.2))
-    axes = figure.add_axes((0.12, 0.13, 0.62, 0.82))
+    figure, axes = page_axes(4.2, left=0.75, right=2.65, top=0.15, bottom=0.6)
     right, top = _corner(curves, points)
     for curve in sorted(curves, key=lambda one: -one.level):
         _curve(axes, curve, right, top, language)
@@ -103,12 +100,14 @@ def frontier(
                   markeredgecolor=style.INK, markeredgewidth=1.4, zorder=4)  # fmt: skip
         left = x > 0.7 * right
         axes.annotate(style.wrapped(name, 18), (x, y), xytext=(-8 if left else 8, 0),
-                      textcoords="offset points", fontsize=8.0, va="center",
+                      textcoords="offset points", fontsize=8.5, va="center",
                       ha="right" if left else "left", zorder=5,
                       bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85,
                             "pad": 0.8})  # fmt: skip
     if axes.lines:
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=2.2)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=2.4,
+                    labelspacing=0.9, title=say("roi_report.frontier.given", language),
+                    title_fontsize=8.5, alignment="left")  # fmt: skip
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
     style.plain(axes, "both")

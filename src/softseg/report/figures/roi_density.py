@@ -8,7 +8,16 @@ import numpy as np
 from softseg.report import style
 from softseg.report.amounts import percent
 from softseg.report.facts import Array
-from softseg.report.figures.roi_axis import LOSES, PAYS, WHOLE, Range, limits, zero_line
+from softseg.report.figures.roi_axis import (
+    LOSES,
+    PAYS,
+    WHOLE,
+    Range,
+    has_spike,
+    limits,
+    spike,
+    zero_line,
+)
 from softseg.wording import say
 
 if TYPE_CHECKING:
@@ -18,8 +27,6 @@ BINS: Final = 60
 ROW: Final = 0.36
 CURVE: Final = 2.3
 LEFT, RIGHT, TOP, BOTTOM = 2.35, 0.2, 0.3, 0.5
-SPIKE_FROM: Final = 0.01
-"""Share of cases with one and the same ROI from which they are drawn as a spike."""
 
 
 @style.styled
@@ -79,9 +86,10 @@ def _limits(draws: Array, rows: Sequence[Range]) -> tuple[float, float]:
 
 
 def _curve(axes: Any, draws: Array, shown: tuple[float, float], language: str) -> None:
-    spike = np.isclose(draws, -100.0, atol=1e-7)
-    share = float(spike.mean())
-    smooth = draws[~spike] if share >= SPIKE_FROM else draws
+    lost_all = spike(draws / 100)
+    share = float(lost_all.mean())
+    apart = has_spike(draws / 100)
+    smooth = draws[~lost_all] if apart else draws
     width = (shown[1] - shown[0]) / BINS
     edges = np.arange(np.floor(shown[0] / width), np.ceil(shown[1] / width) + 1) * width
     heights = np.histogram(smooth, edges)[0] / max(len(draws), 1)
@@ -99,7 +107,7 @@ def _curve(axes: Any, draws: Array, shown: tuple[float, float], language: str) -
         )
     top = 1.15 * float(heights.max()) if heights.max() > 0 else 1.0
     axes.set_ylim(0, top)
-    if share >= SPIKE_FROM:
+    if apart:
         axes.bar(-100.0, top, 0.6 * width, color=LOSES, hatch="////", edgecolor="white")
         text = say("roi_report.density.spike", language, share=percent(share, 0, language))
         axes.annotate(

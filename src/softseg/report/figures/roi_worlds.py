@@ -41,9 +41,9 @@ def worlds(draws: Array, band: str, currency: str, language: str = "en") -> "Fig
     from matplotlib.figure import Figure
 
     at = np.quantile(draws, (np.arange(WORLDS) + 0.5) / WORLDS)
-    low, high = (float(x) for x in np.quantile(draws, (0.05, 0.95)))
+    low, middle, high = (float(x) for x in np.quantile(draws, (0.05, 0.5, 0.95)))
     factor, unit = money_scale([*at, low, high], currency, language)
-    at, (low, high) = at / factor, (low / factor, high / factor)
+    at, ends = at / factor, (low / factor, middle / factor, high / factor)
     wide = style.WIDTH - LEFT - RIGHT
     edges, tallest = _columns(at, wide)
     size = wide / (len(edges) - 1)
@@ -59,7 +59,7 @@ def worlds(draws: Array, band: str, currency: str, language: str = "en") -> "Fig
     axes.spines["left"].set_visible(False)
     zero_line(axes)
     style.number_axis(axes.xaxis, language, 7)
-    _band(axes, low, high, band, language)
+    _band(axes, ends, band, language)
     axes.text(
         0.5,
         -0.86 / (tall * size),
@@ -96,14 +96,22 @@ def _dots(axes: Any, at: Array, edges: Array, size: float) -> None:
     axes.scatter(x[loss], y[loss], s=area, facecolor="white", edgecolor=LOSES, linewidth=1.3)
 
 
-def _band(axes: Any, low: float, high: float, band: str, language: str) -> None:
+def _band(axes: Any, at: tuple[float, float, float], band: str, language: str) -> None:
     place = axes.get_xaxis_transform()
     inch = 1.0 / (axes.get_position().height * axes.figure.get_size_inches()[1])
     y = -0.36 * inch
-    ends = [low, high]
+    ends = [at[0], at[2]]
     axes.plot(
         ends, [y, y], color=style.INK, linewidth=4, transform=place, clip_on=False, marker="|",
         markersize=11, markeredgewidth=2, solid_capstyle="butt",
+    )  # fmt: skip
+    axes.plot(
+        [at[1]], [y], color="white", transform=place, clip_on=False, marker="|", markersize=9,
+        markeredgewidth=3.2, linestyle="", zorder=4,
+    )  # fmt: skip
+    axes.plot(
+        [at[1]], [y], color=style.INK, transform=place, clip_on=False, marker="|", markersize=11,
+        markeredgewidth=1.2, linestyle="", zorder=5,
     )  # fmt: skip
     text = say("roi_report.worlds.band", language, band=band)
     first, last = axes.get_xlim()

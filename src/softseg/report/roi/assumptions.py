@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Final
 
 from softseg.decisions.inputs.ranges import marginal
-from softseg.decisions.inputs.schema import INCREMENTAL, Input, Profile
+from softseg.decisions.inputs.schema import Input, Profile
 from softseg.decisions.tree import assumptions_hash
 from softseg.report.amounts import customers as whole_number
 from softseg.report.amounts import fixed, listing
@@ -16,7 +16,7 @@ from softseg.report.roi.facts import RoiFacts
 
 LIBRARIES: Final = ("softseg", "numpy", "scipy", "xarray")
 GLOSSARY: Final = (
-    "npv", "roi", "payback", "middle", "band", "margin", "discounting", "counterfactual",
+    "npv", "roi", "payback", "middle", "band", "margin", "ebit", "discounting", "counterfactual",
     "variance", "error",
 )  # fmt: skip
 
@@ -26,11 +26,18 @@ def assumption_rows(facts: RoiFacts) -> list[dict[str, str]]:
     return [_row(facts, name, entry) for name, entry in facts.assumptions.inputs.items()]
 
 
+def unowned(facts: RoiFacts) -> str:
+    """Return how many assumptions name no owner, "" where all do."""
+    inputs = facts.assumptions.inputs.values()
+    count = sum(not entry.owner.strip() for entry in inputs)
+    return facts.say("assumptions.unowned", count=count, all=len(inputs)) if count else ""
+
+
 def _row(facts: RoiFacts, name: str, entry: Input) -> dict[str, str]:
     return {
         "id": name,
         "label": facts.label(name),
-        "what": "; ".join(part for part in _what(facts, entry) if part),
+        "what": "; ".join(part for part in _what(facts, name, entry) if part),
         "range": stated_range(facts, entry),
         "read": how_read(facts, entry),
         "evidence": facts.word("evidence", entry.evidence),
@@ -51,16 +58,11 @@ def _date(entry: Input, language: str) -> str:
     return format_date(entry.date, format="medium", locale=language) if entry.date else ""
 
 
-def _what(facts: RoiFacts, entry: Input) -> list[str]:
+def _what(facts: RoiFacts, name: str, entry: Input) -> list[str]:
     """Return what the calculation does with an input, as short phrases."""
     role = facts.word("effect", entry.effect) if entry.effect else facts.word("role", entry.role)
     parts = [role]
-    if entry.base:
-        names = [
-            facts.word("base", INCREMENTAL) if base == INCREMENTAL else facts.label(base)
-            for base in entry.base
-        ]
-        parts.append(facts.say("what.of", base=" × ".join(names)))
+    parts.append(facts.base(name))
     for reference, key in ((entry.rate, "rate"), (entry.margin, "margin"), (entry.same_as, "same")):
         if reference is not None:
             parts.append(facts.say(f"what.{key}", label=facts.label(reference)))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from softseg.decisions.answers.collect import Answers
-from softseg.decisions.inputs.schema import Assumptions, Input
+from softseg.decisions.inputs.schema import INCREMENTAL, Assumptions, Input
 from softseg.decisions.model.simulate import Simulation
 from softseg.report.facts import Array, clean
 from softseg.report.roi import numbers
@@ -39,12 +39,12 @@ class RoiFacts:
 
     def say(self, key: str, **values: object) -> str:
         """Return a text of this report."""
-        return say(f"roi_report.{key}", self.language, **values)
+        return _kept(say(f"roi_report.{key}", self.language, **values))
 
     def word(self, group: str, name: str) -> str:
         """Return the word for a name, the name itself where the catalogue has none."""
         key = f"roi_report.{group}.{name}"
-        return say(key, self.language) if has(key) else clean(name.replace("_", " "))
+        return _kept(say(key, self.language)) if has(key) else clean(name.replace("_", " "))
 
     def label(self, name: str) -> str:
         """Return the label of an input, of the programme's success, or of a group of inputs."""
@@ -60,6 +60,17 @@ class RoiFacts:
     def entry(self, name: str) -> Input | None:
         """Return an input, None where the name is none."""
         return self.assumptions.inputs.get(name)
+
+    def base(self, name: str) -> str:
+        """Return what an input is a share of, in words, "" where it is of nothing."""
+        entry = self.entry(name)
+        if entry is None or not entry.base:
+            return ""
+        names = [
+            self.word("base", INCREMENTAL) if base == INCREMENTAL else self.label(base)
+            for base in entry.base
+        ]
+        return self.say("what.of", base=" × ".join(names))
 
     def in_unit(self, name: str, x: float, error: float = float("nan")) -> str:
         """Return a value of an input, given in base units, in the unit of the input."""
@@ -79,6 +90,10 @@ class RoiFacts:
     def ratio(self, x: Any, error: Any = float("nan")) -> str:
         """Return an ROI in per cent."""
         return numbers.ratio(float(x), self.language, float(error))
+
+    def multiple(self, x: Any, error: Any = float("nan")) -> str:
+        """Return a benefit–cost ratio."""
+        return numbers.multiple(float(x), self.language, float(error))
 
     def share(self, x: Any, error: Any = float("nan")) -> str:
         """Return a probability in per cent."""
@@ -129,6 +144,11 @@ class RoiFacts:
     def horizon(self) -> int:
         """Years."""
         return self.assumptions.horizon
+
+
+def _kept(text: str) -> str:
+    """Return a text in which no line ends before a per cent sign."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _whole(at: dict[str, Any]) -> dict[str, Any]:

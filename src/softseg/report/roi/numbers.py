@@ -93,6 +93,15 @@ def ratio(x: float, language: str, error: float = math.nan) -> str:
     return with_unit(fixed(x, min(decimals, 1 if abs(x) < 9.95 else 0), language), "%", language)
 
 
+def multiple(x: float, language: str, error: float = math.nan) -> str:
+    """Return a multiple such as a benefit–cost ratio, with at most two decimals."""
+    if not math.isfinite(x):
+        return NOTHING
+    known = digits(x, error)
+    decimals = known - 1 - math.floor(math.log10(abs(x))) if x else 0
+    return fixed(x, max(min(decimals, 2), 0), language)
+
+
 def share(p: float, language: str, error: float = math.nan) -> str:
     """Return a probability or a part of a whole in per cent; never 0 or 100 but where it is so."""
     if not math.isfinite(p):
@@ -153,7 +162,8 @@ def cents(x: float, currency: str, language: str) -> str:
 
 def points(x: float, language: str) -> str:
     """Return a small difference of shares in points, with one digit."""
-    return say("roi_report.points", language, count=_one_digit(100.0 * x, language))
+    count = _one_digit(100.0 * x, language)
+    return say("roi_report.point" if count == "1" else "roi_report.points", language, count=count)
 
 
 def short_years(x: float, language: str) -> str:
@@ -164,6 +174,7 @@ def short_years(x: float, language: str) -> str:
 def _one_digit(x: float, language: str) -> str:
     if not math.isfinite(x) or x == 0:
         return fixed(x, 0, language)
+    x = float(f"{x:.1g}")
     return fixed(x, min(-math.floor(math.log10(abs(x))), 6), language)
 
 

@@ -93,6 +93,8 @@ def _results(facts: RoiFacts) -> dict[str, Any]:
         "reading": lines,
         "year_head": year_head,
         "years": years,
+        "captions": text.captions(facts),
+        "density_told": text.density_told(facts),
         "density_note": facts.say("density.same" if facts.draws("roi").size else "density.none"),
         "scenarios": tables.scenario_rows(facts),
         "tails": tables.tail_rows(facts),
@@ -101,6 +103,8 @@ def _results(facts: RoiFacts) -> dict[str, Any]:
         "frontier_lines": text.frontier_lines(facts),
         "driver_lines": text.driver_lines(facts),
         "drivers": tables.driver_rows(facts) if varies else [],
+        "sobol": tables.sobol_rows(facts) if varies else [],
+        "sobol_note": tables.sobol_note(facts) if varies else "",
         "information_lead": text.information_lead(facts),
         "information_sentence": text.information_sentence(facts),
         "information": tables.information_rows(facts) if varies else [],
@@ -111,6 +115,7 @@ def _audit(facts: RoiFacts, run: Mapping[str, str] | None) -> dict[str, Any]:
     scenario_head, scenario_values = assumptions.scenario_table(facts)
     return {
         "assumptions": assumptions.assumption_rows(facts),
+        "unowned": assumptions.unowned(facts),
         "dependence": assumptions.dependence_lines(facts),
         "repairs": assumptions.repair_rows(facts),
         "overlaps": assumptions.overlap_lines(facts),

@@ -134,9 +134,15 @@ def frontier(facts: RoiFacts) -> Any:
         for scenario, pinned in scenario_values(facts.simulation).items()
         if names[0] in pinned and names[1] in pinned
     ]
-    labels = [f"{facts.label(n)} ({numbers.unit_words(u, facts.language)})"
-              for n, u in zip(names, units, strict=True)]  # fmt: skip
+    labels = [_axis_label(facts, n, u) for n, u in zip(names, units, strict=True)]
     return draw(curves, points, (labels[0], labels[1]), facts.language)
+
+
+def _axis_label(facts: RoiFacts, name: str, unit: str) -> str:
+    """Return label and unit of an input; a share says of what."""
+    words = numbers.unit_words(unit, facts.language)
+    of = facts.base(name) if words == "%" else ""
+    return f"{facts.label(name)} ({f'{words}, {of}' if of else words})"
 
 
 def tornado(facts: RoiFacts) -> Any:

@@ -7,12 +7,19 @@ from typing import Any, Final
 import xarray as xr
 
 from softseg.decisions.answers.shapley import OTHER
+from softseg.report.amounts import listing
 from softseg.report.roi import numbers
 from softseg.report.roi.facts import HIGH, LOW, MAIN, MIDDLE, PUBLISHED, RoiFacts
-from softseg.report.roi.text import worth_of_inputs
+from softseg.report.roi.text import quoted, worth_of_inputs
 
 COLUMNS: Final = ((PUBLISHED, False), (PUBLISHED, True), (MAIN, False), (MAIN, True))
 """Accounting and whether the risk counts, as in the headline's table."""
+
+MANY: Final = 3000
+"""Draws of which none is so far out where the probability is below 0.1 %, 95 % sure."""
+
+VISIBLE: Final = 0.001
+"""Total index below which an input is not named on its own."""
 
 type Text = str | tuple[str, str]
 """A cell: a text, or a text and what stands small below it."""
@@ -68,14 +75,15 @@ def _headline(facts: RoiFacts) -> list[tuple[str, Cell]]:
         ("p_npv_positive", single("p_npv_positive", facts.share)),
         ("roi", single("roi", facts.ratio, **middle)),
         ("roi_band", band("roi", facts.ratio)),
+        ("bcr", single("bcr", facts.multiple, **middle)),
         ("expected_roi", single("expected_roi", facts.ratio)),
         ("payback", single("payback", facts.years, **middle)),
         ("p_no_payback", single("p_no_payback", facts.share)),
     ]
-    named = [(facts.say(f"row.{key}"), cell) for key, cell in rows]
+    named = [(facts.say(f"row.{key}", horizon=facts.horizon), cell) for key, cell in rows]
     if facts.assumptions.hurdle != 0:
         label = facts.say("row.hurdle", hurdle=facts.ratio(facts.assumptions.hurdle))
-        named.insert(8, (label, single("p_roi_above_hurdle", facts.share)))
+        named.insert(9, (label, single("p_roi_above_hurdle", facts.share)))
     return named
 
 
@@ -113,13 +121,14 @@ def error_text(facts: RoiFacts, error: float, show: Callable[..., str]) -> str:
 def bridge_rows(facts: RoiFacts) -> list[dict[str, str]]:
     """Return the steps of the bridge with what they change and why."""
     data = facts.answers.bridge
+    untaxed = facts.assumptions.only("tax_rate") is None
     rows = []
     for i, name in enumerate(str(n) for n in data["step"].values):
         change, error = facts.number(data, "change", step=name)
         shown = "" if i == 0 else facts.gain(change, error)
         rows.append({
             "step": facts.word("step", name),
-            "why": facts.word("why", name),
+            "why": facts.word("why", "tax_none" if untaxed and name == "tax" else name),
             "change": shown,
             "error": error_text(facts, error, facts.money) if i and change else "",
             "value": facts.money(*facts.number(data, "value", step=name)),
@@ -144,7 +153,7 @@ def year_rows(facts: RoiFacts) -> tuple[list[str], list[tuple[str, list[tuple[st
             low, middle, high = (
                 show(*facts.number(data, name, quantile=q, **at)) for q in (LOW, MIDDLE, HIGH)
             )
-            cells.append((middle, facts.say("to", low=low, high=high)))
+            cells.append((middle, "" if low == high else facts.say("to", low=low, high=high)))
         first = facts.assumptions.first_year
         label = f"{year}" if first is None else f"{year} ({first + int(year) - 1})"
         rows.append((label, cells))
@@ -164,9 +173,10 @@ def scenario_rows(facts: RoiFacts) -> list[Row]:
             )
             cells.append((middle, facts.say("to", low=low, high=high)))
         cells.append(facts.share(*facts.number(data, "rank", **at)))
-        cells.append(
-            facts.share(*facts.number(data, "p_effects_at_least_as_extreme", scenario=name))
-        )
+        extreme, error = facts.number(data, "p_effects_at_least_as_extreme", scenario=name)
+        # None of many draws is a small probability, not none.
+        extreme = max(extreme, 1e-6) if facts.simulation.draws.works.size > MANY else extreme
+        cells.append(facts.share(extreme, error))
         rows.append((facts.scenario(name), cells))
     return rows
 
@@ -179,7 +189,8 @@ def tail_rows(facts: RoiFacts) -> list[Row]:
         cells: list[Text] = []
         for name, show in (("mean_roi", facts.ratio), ("mean_npv", facts.money)):
             value, error = facts.number(facts.answers.tails, name, **at)
-            cells.append((show(value, error), error_text(facts, error, show)))
+            shown = error_text(facts, error, show) if error else ""
+            cells.append((show(value, error), shown))
         rows.append((facts.say(f"tail.{side}"), cells))
     return rows
 
@@ -198,8 +209,8 @@ def break_even_rows(facts: RoiFacts) -> list[Row]:
         if math.isfinite(value) and (value > 0 or cost):
             middle = facts.say("break_even.at_most" if cost else "break_even.at_least", x=middle)
         cells: list[Text] = [
-            facts.in_unit(name, facts.number(data, "central", input=name)[0]),
-            (middle, facts.say("to", low=low, high=high)),
+            (facts.in_unit(name, facts.number(data, "central", input=name)[0]), facts.base(name)),
+            (middle, f"{low} … {high}"),
             *(
                 facts.share(*facts.number(data, p, input=name))
                 for p in ("p_below_central", "p_zero", "p_never")
@@ -242,6 +253,49 @@ def driver_rows(facts: RoiFacts) -> list[Row]:
             )
         )
     return rows
+
+
+def sobol_rows(facts: RoiFacts) -> list[Row]:
+    """Return the Sobol indices of the inputs that move independently, the largest first.
+
+    Inputs without visible effect share a row, which has the largest of their upper bounds.
+    """
+    data = facts.answers.sobol
+    if data is None:
+        return []
+    free = [str(n) for n in data["input"].values if math.isfinite(data["total"].sel(input=n))]
+    found = {
+        n: [facts.number(data, key, input=n) for key in ("first_order", "total")] for n in free
+    }
+    named = sorted((n for n in free if found[n][1][0] >= VISIBLE), key=lambda n: -found[n][1][0])
+    rows: list[Row] = []
+    for name in named:
+        (alone, alone_error), (total, total_error) = found[name]
+        cells: list[Text] = [
+            (facts.share(max(x, 0.0), error), error_text(facts, error, facts.share))
+            for x, error in ((alone, alone_error), (total, total_error))
+        ]
+        rows.append((facts.label(name), cells))
+    hidden = [found[n][1] for n in free if n not in named]
+    if hidden:
+        most = facts.share(max(total + 2 * error for total, error in hidden))
+        label = facts.say("information.others", count=len(hidden))
+        if len(hidden) == 1:
+            label = facts.label(next(n for n in free if n not in named))
+        rows.append((label, ["", facts.say("information.below", most=most)]))
+    return rows
+
+
+def sobol_note(facts: RoiFacts) -> str:
+    """Return which inputs have no Sobol indices and why, "" where none is missing."""
+    data = facts.answers.sobol
+    if data is None:
+        return ""
+    tied = str(data.attrs["dependent"]).split()
+    if len(tied) == data["input"].size:
+        return facts.say("sobol.none")
+    listed = listing([quoted(facts, n) for n in tied], facts.say("and"))
+    return facts.say("sobol.dependent", inputs=listed) if tied else ""
 
 
 def evidence_of(facts: RoiFacts, name: str) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 
 from softseg.report.amounts import customers as whole_number
 from softseg.report.amounts import listing, with_unit
+from softseg.report.figures.roi_axis import has_spike
 from softseg.report.roi import numbers
-from softseg.report.roi.facts import HIGH, LOW, MIDDLE, PUBLISHED, RoiFacts
+from softseg.report.roi.facts import HIGH, LOW, MAIN, MIDDLE, PUBLISHED, RoiFacts
 
 NOTICEABLE: Final = 0.01
 """Share of the worth of knowing everything below which one input is not worth mentioning."""
@@ -16,6 +17,8 @@ LEAST_WORTH: Final = 0.002
 """Worth of knowing everything, as a share of what is at stake, below which it is called nothing."""
 SAME_MEAN: Final = 0.03
 """Share of the band's width by which mean and median must differ to be called different."""
+ALL_LOST: Final = -1.0 + 1e-9
+"""ROI up to which all that was spent is lost."""
 ON_SUCCESS: Final = ("no_effect", "realisation")
 
 
@@ -75,14 +78,22 @@ def _roi(facts: RoiFacts) -> str:
         return facts.say("finding.roi_point", median=shown)
     known = float(f"{abs(median[0]):.{numbers.digits(*median)}g}")
     rest = numbers.cents(known, facts.currency, facts.language)
-    return facts.say(
+    first = facts.say(
         "finding.roi_gain" if median[0] >= 0 else "finding.roi_loss",
         median=shown,
         one=facts.money(1.0),
         rest=rest,
-        low=facts.ratio(*low),
-        high=facts.ratio(*high),
     )
+    return f"{first} {_roi_band(facts, facts.ratio(*low), facts.ratio(*high))}"
+
+
+def _roi_band(facts: RoiFacts, low: str, high: str) -> str:
+    """Return the band, or how often all is lost where that fills its lower end."""
+    lost = float((facts.draws("roi") <= ALL_LOST).mean())
+    if lost <= LOW:
+        return facts.say("finding.roi_band", low=low, high=high)
+    words = {"cases": facts.cases(lost), "lost": facts.ratio(-1.0), "high": high}
+    return _first_up(facts.say("finding.roi_band_lost", **words))
 
 
 def _payback(facts: RoiFacts) -> str:
@@ -186,7 +197,7 @@ def _extremes(facts: RoiFacts) -> str:
     inputs = pinned_effects(facts, name)
     if not math.isfinite(chance[0]) or len(inputs) < 2:
         return facts.say("reading.stacked")
-    listed = listing([facts.label(n) for n in inputs], facts.say("and"))
+    listed = listing([quoted(facts, n) for n in inputs], facts.say("and"))
     return facts.say(
         "reading.extremes",
         scenario=facts.scenario(name),
@@ -194,6 +205,40 @@ def _extremes(facts: RoiFacts) -> str:
         inputs=listed,
         p=facts.share(*chance),
     )
+
+
+def quoted(facts: RoiFacts, name: str) -> str:
+    """Return the label of an input in quotation marks."""
+    return facts.say("quoted", label=facts.label(name))
+
+
+def density_told(facts: RoiFacts) -> str:
+    """Return the scenarios beside the tails, "" where one of them is not there."""
+    found, tails = facts.answers.scenarios, facts.answers.tails
+    values = {}
+    for side in ("worst", "best"):
+        if side not in found["scenario"].values:
+            return ""
+        at = {"accounting": MAIN, "adjusted": True}
+        middle = facts.number(found, "pinned_roi", scenario=side, quantile=MIDDLE, **at)
+        tail = facts.number(tails, "mean_roi", side=side, **at)
+        if not math.isfinite(middle[0] + tail[0]):
+            return ""
+        values[side] = facts.scenario(side)
+        values |= {f"{side}_roi": facts.ratio(*middle), f"{side}_tail": facts.ratio(*tail)}
+    return facts.say("density.told", **values)
+
+
+def captions(facts: RoiFacts) -> dict[str, str]:
+    """Return the captions that depend on what was found, by figure."""
+    found = {name: [facts.say(f"{name}.caption")] for name in ("density", "needed", "frontier")}
+    if has_spike(facts.draws("roi")):
+        found["density"].append(facts.say("density.cut"))
+    if 0 < facts.no_effect < 1:
+        cases = facts.cases(1.0 - facts.no_effect)
+        for name in ("needed", "frontier"):
+            found[name].append(facts.say(f"{name}.works", cases=cases))
+    return {name: " ".join(parts) for name, parts in found.items()}
 
 
 def pinned_effects(facts: RoiFacts, scenario: str) -> list[str]:

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Final
 
 import numpy as np
-from xlsxwriter.utility import xl_range
+from xlsxwriter.utility import xl_range, xl_rowcol_to_cell
 
 from softseg.decisions.answers.scenarios import deterministic
 from softseg.decisions.inputs.columns import choice, heading, unit_label
@@ -39,7 +39,7 @@ CHECKS: Final = (
     "difference",
     "check",
 )
-SAID: Final = ("scenario", "accounting", "programme", "view", "check")
+SAID: Final = ("scenario", "accounting", "programme", "view")
 """Columns of the checks that hold text."""
 OK: Final = "OK"
 
@@ -52,8 +52,8 @@ def write_audit(
     seed: int | None,
     versions: Mapping[str, str] | None,
     n_shown: int,
-) -> None:
-    """Write the sheet.
+) -> Formula:
+    """Write the sheet and return the condition that all checks agree, for other sheets.
 
     Parameters
     ----------
@@ -79,9 +79,10 @@ def write_audit(
     sheet.page.repeat_columns("A:A")
     sheet.page.fit_to_pages(2, 0)
     row = _run(sheet, simulation, seed, versions, n_shown, 3)
-    row = _checks(sheet, simulation, results, values, row + 1)
+    row, same = _checks(sheet, simulation, results, values, row + 1)
     row = _inputs(sheet, simulation, row + 1)
     _dependence(sheet, simulation, row + 1)
+    return same
 
 
 def _run(
@@ -119,8 +120,11 @@ def _checks(
     results: Sequence[Result],
     values: Mapping[str, Mapping[str, float]],
     row: int,
-) -> int:
-    """Write what the scenarios return here, what they return in Python, and whether it agrees."""
+) -> tuple[int, Formula]:
+    """Write what the scenarios return here and in Python, and whether it agrees.
+
+    Returned are the row below and the condition that all agree.
+    """
     sheet.say(row, 0, "part.checks", "heading")
     sheet.say(row + 1, 0, "hint.checks", "hint")
     overall, row = row + 2, row + 3
@@ -140,7 +144,8 @@ def _checks(
     count = row - first + 1
     text = f'IF(COUNTIF({verdicts},"{OK}")={count},"{OK}",{count}-COUNTIF({verdicts},"{OK}"))'
     sheet.formula(overall, 1, Formula(text, 0.0), "plain", strong=True, shown=OK)
-    return row + 1
+    place = xl_rowcol_to_cell(overall, 1, row_abs=True, col_abs=True)
+    return row + 1, Formula(f'{sheet.name}!{place}="{OK}"', 1.0)
 
 
 def _labels(sheet: Sheet, row: int, result: Result, view: str) -> None:
@@ -161,7 +166,7 @@ def _check(sheet: Sheet, row: int, here: Formula, python: float) -> None:
     )
     difference = sheet.formula(row, 6, difference, "money")
     verdict = Formula(f'IF({difference.text}=0,"{OK}",{difference.text})', difference.value)
-    sheet.formula(row, 7, verdict, "money", shown=OK if agrees else apart.value)
+    sheet.formula(row, 7, verdict, "verdict", shown=OK if agrees else apart.value)
 
 
 def _inputs(sheet: Sheet, simulation: Simulation, row: int) -> int:
@@ -193,7 +198,7 @@ def _inputs(sheet: Sheet, simulation: Simulation, row: int) -> int:
             for column, x in enumerate(np.quantile(drawn, QUANTILES) / scale, 10):
                 x = float(f"{x:.12g}")
                 sheet.number(row, column, x, number_kind(entry, x))
-        sheet.text(row, 13, entry.source, "wrapped")
+        sheet.text(row, 13, entry.source, "wrapped_apart")
         sheet.tall(row, lines((entry.label or name, 46), (entry.source, 60)))
     return row + 1
 

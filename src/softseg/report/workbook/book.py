@@ -8,6 +8,7 @@ from softseg.decisions.answers.scenarios import centre, scenario_values
 from softseg.decisions.inputs.dependence import original
 from softseg.decisions.inputs.units import read_unit
 from softseg.decisions.model.simulate import Simulation
+from softseg.report.workbook import draws_sheet, results_sheet
 from softseg.report.workbook.audit_sheet import write_audit
 from softseg.report.workbook.cells import Book
 from softseg.report.workbook.draws_sheet import write_draws
@@ -75,7 +76,8 @@ def workbook_bytes(
     stress = write_stress(front, assumptions.title)
     given = write_assumptions(book, assumptions, scenario_cells(simulation))
     results = write_scenarios(book, assumptions, given)
-    columns = write_draws(book, simulation, stress, n_draws)
+    drawn = book.sheet("draws")
+    columns = write_draws(drawn, simulation, stress, n_draws)
     n_replicates, n_each = simulation.shape
     write_results(front, results, columns, answers, stress, given.hurdle, n_replicates * n_each)
     values = {
@@ -83,7 +85,9 @@ def workbook_bytes(
         for scenario, cells in given.values.items()
     }
     n_shown = len(columns["npv"].values)
-    write_audit(book, simulation, results, values, seed, versions, n_shown)
+    same = write_audit(book, simulation, results, values, seed, versions, n_shown)
+    drawn.state(draws_sheet.STATE, 0, same)
+    front.state(results_sheet.STATE, 0, same)
     return book.close()
 
 

@@ -7,6 +7,7 @@ look like, and marks them so that they stay strings when they are edited.
 import datetime
 import io
 import math
+from functools import cached_property
 from typing import Any, Final
 
 from xlsxwriter import Workbook
@@ -19,7 +20,7 @@ from softseg.wording.numbers import NOTHING
 LONGEST: Final = 32_000
 """Characters of a cell; Excel ends at 32,767."""
 
-INK, RULE, SHADE, MARK = "#1F2933", "#B8C2CC", "#EEF2F5", "#FFF3B0"
+INK, RULE, SHADE, MARK, ALARM = "#1F2933", "#B8C2CC", "#EEF2F5", "#FFF3B0", "#B3261E"
 
 LOOKS: Final[dict[str, dict[str, Any]]] = {
     "title": {"bold": True, "font_size": 16},
@@ -35,9 +36,16 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
         "align": "right",
     },
     "hint": {"italic": True, "font_color": "#52606D", "valign": "top"},
+    "warning": {"bold": True, "font_color": ALARM, "valign": "top"},
     "text": {"valign": "top"},
+    "apart": {"valign": "top", "indent": 1},
+    "wrapped_apart": {"valign": "top", "text_wrap": True, "indent": 1},
     "wrapped": {"valign": "top", "text_wrap": True},
 }
+
+
+STATES: Final = ("same", "changed")
+"""Assumptions as simulated, and changed since."""
 
 
 class Styles:
@@ -65,6 +73,11 @@ class Styles:
             self._known[key] = self._book.add_format(self._properties(*key))
         return self._known[key]
 
+    @cached_property
+    def alarm(self) -> Any:
+        """Return what a cell takes on as soon as its sentence is a warning."""
+        return self._book.add_format({"bold": True, "italic": False, "font_color": ALARM})
+
     def _properties(self, kind: str, marked: bool, strong: bool) -> dict[str, Any]:
         found = {"font_name": "Calibri", "font_size": 10, "font_color": INK, "border_color": RULE}
         if kind in LOOKS:
@@ -73,6 +86,8 @@ class Styles:
             found |= {"num_format": self._codes[kind], "valign": "top"}
         if kind == "year":
             found |= LOOKS["figure"]
+        if kind == "verdict":
+            found |= {"align": "right"}
         if strong:
             found |= {"bold": True, "top": 1}
         if marked:
@@ -104,6 +119,7 @@ def number_codes(language: str, currency: str) -> dict[str, str]:
         "year": f'"{year} "0',
         "date": "dd.mm.yyyy" if language == "de" else "yyyy-mm-dd",
         "fine": share,
+        "verdict": money,
     }
 
 
@@ -194,6 +210,25 @@ class Sheet:
         style = self.style(kind, strong=strong)
         self.page.write_formula(row, column, f"={formula.text}", style, cached)
         return self.reference(row, column, formula.value)
+
+    def state(self, row: int, column: int, same: Formula) -> None:
+        """Write whether the assumptions are still those of the draws, as a live sentence.
+
+        Parameters
+        ----------
+        row, column
+            Where to.
+        same
+            A condition.
+        """
+        kept, changed = (
+            say(f"workbook.state.{key}", self.language).replace('"', "") for key in STATES
+        )
+        text = f'IF({same.text},"{kept}","{changed}")'
+        cached: Any = kept
+        self.page.write_formula(row, column, f"={text}", self.style("hint"), cached)
+        rule = {"type": "cell", "criteria": "==", "value": f'"{changed}"'}
+        self.page.conditional_format(row, column, row, column, rule | {"format": self.style.alarm})
 
     def reference(self, row: int, column: int, value: float) -> Formula:
         """Return the reference to a cell of this sheet that holds a value."""

@@ -12,11 +12,15 @@ from xlsxwriter.utility import xl_range_abs
 
 from softseg.decisions.model.simulate import Simulation
 from softseg.families.base import Array
-from softseg.report.workbook.cells import Book, Sheet
+from softseg.report.workbook.cells import Sheet
 from softseg.report.workbook.formula import Formula, ratio
 from softseg.wording.numbers import NOTHING
 
-HEAD: Final = 3
+HEAD: Final = 5
+STATE: Final = 3
+"""Row of the sentence whether the assumptions have changed since."""
+PRINTED: Final = 40
+"""Draws on a print; all of them would be some forty pages."""
 GIVEN: Final = ("replicate", "draw", "works", "success", "benefit", "cost")
 LIVE: Final = ("npv", "roi", "npv_full", "roi_full")
 KINDS: Final = {
@@ -47,12 +51,12 @@ class Column:
 
 
 def write_draws(
-    book: Book, simulation: Simulation, stress: Stress, n_draws: int
+    sheet: Sheet, simulation: Simulation, stress: Stress, n_draws: int
 ) -> dict[str, Column]:
     """Write the sheet and return its columns by name."""
-    sheet = book.sheet("draws")
     sheet.say(0, 0, "title.draws", "title")
-    sheet.say(1, 0, "hint.draws", "hint")
+    sheet.say(1, 0, "hint.draws", "hint", printed=min(PRINTED, n_draws))
+    sheet.say(2, 0, "warning.draws", "warning")
     names = [*GIVEN, *LIVE]
     for column, name in enumerate(names):
         sheet.say(HEAD, column, f"draws.{name}", "figure")
@@ -60,7 +64,7 @@ def write_draws(
     sheet.page.set_column(0, 3, 14)
     sheet.page.set_column(4, len(names) - 1, 17)
     sheet.page.freeze_panes(HEAD + 1, 2)
-    sheet.page.repeat_rows(HEAD)
+    sheet.page.print_area(0, 0, HEAD + PRINTED, len(names) - 1)
     given = subset(simulation, n_draws)
     count = len(given["benefit"])
     live = [

@@ -18,14 +18,19 @@ from softseg.decisions.inputs.units import read_unit
 from softseg.report.workbook.cells import Book, Sheet
 from softseg.report.workbook.formula import Formula, literal
 from softseg.report.workbook.labels import base_label, role_label, scenario_label
+from softseg.wording import say
 
 HEAD: Final = 3
 """Row of the table's header, from 0."""
 
 BEFORE: Final = (("label", 46), ("id", 20), ("role", 26), ("base", 26), ("unit", 14))
+GENERAL: Final = 1
+"""Column of what holds for all scenarios."""
+TIMES: Final = 2
+"""First column of when an input counts."""
 STATED: Final = ("low", "likely", "high", "value")
 AFTER: Final = (
-    *((name, 12) for name in STATED),
+    *((name, 14) for name in STATED),
     ("sure", 9),
     ("evidence", 20),
     ("source", 44),
@@ -155,7 +160,7 @@ def _stated(sheet: Sheet, assumptions: Assumptions, name: str, row: int, after: 
     column = after + len(STATED)
     if entry.low is not None and entry.high is not None:
         sheet.number(row, column, entry.sure, "roi")
-    sheet.text(row, column + 1, choice("evidence", entry.evidence, language))
+    sheet.text(row, column + 1, choice("evidence", entry.evidence, language), "apart")
     sheet.text(row, column + 2, entry.source, "wrapped")
     sheet.text(row, column + 3, entry.owner, "wrapped")
     sheet.date(row, column + 4, entry.date)
@@ -197,17 +202,18 @@ def _general(sheet: Sheet, assumptions: Assumptions, row: int) -> tuple[Formula,
             continue
         row += 1
         sheet.say(row, 0, f"general.{key}")
-        sheet.text(row, len(BEFORE), text)
+        sheet.text(row, GENERAL, text)
     found = []
     for key, x, kind in (
         ("within", WITHIN[assumptions.convention], "plain"),
         ("hurdle", assumptions.hurdle, "roi"),
     ):
         row += 1
-        sheet.say(row, 0, f"general.{key}")
-        sheet.number(row, len(BEFORE), x, kind, marked=True)
-        sheet.only_numbers(row, len(BEFORE))
-        found.append(_reference(sheet, row, len(BEFORE), x))
+        sheet.say(row, 0, f"general.{key}", "wrapped")
+        sheet.tall(row, lines((say(f"workbook.general.{key}", language), BEFORE[0][1])))
+        sheet.number(row, GENERAL, x, kind, marked=True)
+        sheet.only_numbers(row, GENERAL)
+        found.append(_reference(sheet, row, GENERAL, x))
     return found[0], found[1], row + 1
 
 
@@ -218,9 +224,7 @@ def _profiles(sheet: Sheet, assumptions: Assumptions, row: int) -> dict[str, Pro
     sheet.say(row, 0, "part.profiles", "heading")
     sheet.say(row + 1, 0, "hint.profiles", "hint")
     row += 2
-    first = len(BEFORE)
-    for column in range(2, first):
-        sheet.text(row, column, "", "head")
+    first = TIMES
     heads = ((0, "label"), (1, "id"), *enumerate(PROFILE, first))
     for column, key in heads:
         look = "figure" if column >= first else "head"
@@ -249,7 +253,7 @@ def _profile(
     entry: Input,
     general: tuple[Formula, ...],
 ) -> ProfileCells:
-    first = len(BEFORE)
+    first = TIMES
 
     def cell(column: int, x: float) -> Formula:
         whole = "count" if column < first + 2 else "plain"
@@ -275,7 +279,7 @@ def _profile(
 
 def _ramp(sheet: Sheet, row: int, shares: tuple[float, ...]) -> tuple[Formula, ...]:
     found = []
-    for column, share in enumerate(shares, len(BEFORE) + 3):
+    for column, share in enumerate(shares, TIMES + 3):
         sheet.number(row, column, share, "plain", marked=True)
         sheet.only_numbers(row, column)
         found.append(_reference(sheet, row, column, share))

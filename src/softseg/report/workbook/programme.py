@@ -138,7 +138,7 @@ class ProgrammeLines:
         """Write the changes of revenue and profit by base."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for name, entry in self._entries("revenue_effect"):
-            groups.setdefault(entry.base, []).append(name)
+            groups.setdefault(tuple(sorted(entry.base)), []).append(name)
         pairs = [self._one_base(names) for names in groups.values()]
         return [more for more, _ in pairs], [earned for _, earned in pairs]
 

@@ -18,21 +18,23 @@ from softseg.wording import say
 from softseg.wording.numbers import NOTHING, number
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
-STRESS_ROW: Final = 5
+STATE: Final = 3
+"""Row of the sentence whether the assumptions have changed since."""
+STRESS_ROW: Final = 6
 """Row of the first multiplier."""
 SCENARIOS: Final = (
-    ("scenario", 52),
+    ("scenario", 46),
     ("accounting", 20),
-    ("programme", 26),
-    ("benefit", 17),
-    ("cost", 17),
-    ("npv_full", 17),
-    ("bcr_full", 17),
-    ("roi_full", 17),
-    ("npv_realised", 17),
-    ("roi_realised", 17),
-    ("npv_expected", 17),
-    ("roi_expected", 17),
+    ("programme", 22),
+    ("benefit", 16),
+    ("cost", 16),
+    ("npv_full", 16),
+    ("bcr_full", 16),
+    ("roi_full", 16),
+    ("npv_realised", 16),
+    ("roi_realised", 16),
+    ("npv_expected", 16),
+    ("roi_expected", 16),
 )
 
 
@@ -116,7 +118,8 @@ class _Distribution:
         counts = {"shown": number(shown, language), "all": number(n_draws, language)}
         sheet.say(row, 0, "part.distribution", "heading")
         sheet.say(row + 1, 0, "hint.distribution", "hint", **counts)
-        row += 2
+        sheet.say(row + 2, 0, "warning.distribution", "warning")
+        row += 3
         sheet.say(row, 0, "results.quantity", "head")
         for start, view in ((1, "expected"), (4, "full")):
             for column, key in enumerate(("live", "static", "error"), start):
