@@ -78,7 +78,7 @@ def test_the_number_of_threads_changes_nothing(mixed: World, monkeypatch: pytest
     rows = rows_of(np.arange(n), np.ones((n, 1)), statistics.count, n)
     monkeypatch.setattr(evaluate, "BLOCK_CELLS", 1_000)
     several = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
-    monkeypatch.setattr(evaluate, "_threads", lambda: 1)
+    monkeypatch.setattr(evaluate, "threads", lambda: 1)
     one = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
     np.testing.assert_array_equal(one.totals, several.totals)
     np.testing.assert_array_equal(one.lots, several.lots)

@@ -173,7 +173,7 @@ def test_a_programme_set_to_work_leaves_nothing_to_find_out():
 
 def test_nothing_done_is_exactly_nothing():
     given = model().assumptions
-    nothing = {"value": 0.0, "low": None, "high": None, "family": None}
+    nothing = {"value": 0.0, "low": None, "high": None, "family": None, "sure": 0.9}
     inputs = given.inputs | {
         name: given.inputs[name].model_copy(update=nothing) for name in ("saving", "cost")
     }

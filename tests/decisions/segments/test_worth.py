@@ -121,7 +121,8 @@ def test_means_only_must_be_asked_for_and_say_so():
 def test_a_part_may_copy_what_another_part_holds():
     levers = {"A": {"price": PRICE | {"low": 1.0, "high": 2.0}},
               "B": {"price": PRICE | {"same_as": "s1_price"}}}  # fmt: skip
-    sim = simulation(plan=programme(levers))
+    both = {"accepted_overlaps": (("s1_price", "s2_price"),)}
+    sim = simulation(plan=programme(levers), settings=both)
     draws = sim.whole.draws.values
     np.testing.assert_array_equal(draws["s1_price"], draws["s2_price"])
     part = sim.part(2).pinned({"s2_price": 0.0})
