@@ -36,7 +36,7 @@ env: ## the environment in .venv, from the locked packages
 	@$(call setup,env)
 
 demo: env ## a whole study on synthetic customers
-	@$(BIN)/softseg demo
+	@$(BIN)/softseg run --example --out out/demo
 
 test: env ## the tests, without the slow ones and without calibration
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from softseg.cli import fits, folders, roi, tables
+from softseg.cli import fits, folders, roi, study, tables
 
 HELP = """Soft segments of B2B customers, with the uncertainty of everything they say.
 
@@ -41,6 +41,7 @@ for _command in (
     folders.report,
     fits.rerun,
     fits.demo,
+    study.run,
 ):
     app.command()(_command)
 app.add_typer(roi.app)

@@ -67,6 +67,13 @@ def test_a_group_that_a_rule_does_not_have_is_worth_nothing():
     assert not rows["s2_customers"].any()
 
 
+def test_what_differs_by_rounding_only_is_one_number():
+    value = value_table()
+    value["value_lots"][:] = 7.0 + 1e-13 * np.arange(400)[None, :, None, None]
+    rows = base_rows(expand(assumptions(company()), programme(), NAMES), value, programme())
+    assert np.ptp(rows["s1_value"]) == 0.0
+
+
 @pytest.mark.parametrize(
     ("levers", "more", "sentence"),
     [

@@ -92,12 +92,15 @@ def design(
     x
         Draws by name, (sample,) each. Variables without spread have no columns.
     paired
-        Names of the variables that have products with each other. None: all.
+        Names of the variables that have products with each other. None: all. The others explain
+        little, and enter with their value alone.
     n_knots
         Inner knots of the splines.
     """
     n = len(next(iter(x.values())))
     found = {name: _columns(value, n_knots) for name, value in x.items()}
+    if paired:
+        found = {name: own if name in paired else own[:, :1] for name, own in found.items()}
     binary = [name for name, columns in found.items() if columns.shape[1] == 1]
     switch = found.pop(binary[-1])[:, 0] if binary else None
     columns, members, first = [np.ones((n, 1))], [frozenset[str]()], {}

@@ -39,8 +39,8 @@ VISIBLE: Final = 1e-3
 """Share of the variance below which, alone and beside all others, an input joins the remainder."""
 
 OTHER: Final = "other"
-JACKKNIFE_ORDERS: Final = 16
-"""Orders on which the error over replicates is computed."""
+JACKKNIFE_ORDERS: Final = 8
+"""Orders on which the error over replicates is computed, unless all sets are fewer."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def shapley_effects(
     rng: np.random.Generator,
     *,
     groups: Mapping[str, str] | None = None,
-    n_orders: int = 128,
+    n_orders: int = 64,
     n_replicates: int = 1,
 ) -> Effects:
     """Return the Shapley effects of variables from given draws.
@@ -230,9 +230,13 @@ def _jackknife(
     quasi-random draws leave less to chance. Every run uses the same few orders, so that only the
     draws differ. With one replicate the bias is taken as 0 and the covariance is NaN.
     """
+    few = 2 ** len(game.players) <= 2 * len(orders)
 
     def shares(sums: Moments) -> Array:
-        effect = np.mean([game.in_order(sums, order) for order in orders], axis=0)
+        if few:
+            effect = game.exact(sums)
+        else:
+            effect = np.mean([game.in_order(sums, order) for order in orders], axis=0)
         return effect / effect.sum(axis=0)
 
     n, n_outcomes, n_parts = len(game.players), len(whole.squares), len(parts)

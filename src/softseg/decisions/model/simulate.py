@@ -292,13 +292,25 @@ class Simulation:
     def _flows(
         self, switches: Switches, programme: Programme | None
     ) -> tuple[tuple[Flows, ...], tuple[Array, ...]]:
-        def one(replicate: int) -> tuple[Flows, Array]:
+        n_replicates, n_draws = self.shape
+        together = max(1, BLOCK // n_draws)
+
+        def several(start: int) -> list[tuple[Flows, Array]]:
+            """Compute some replicates at once: with few draws each, calls cost more than sums."""
+            which = slice(start, min(start + together, n_replicates))
+            n = (which.stop - start) * n_draws
             values = {
-                name: value[replicate if value.shape[0] > 1 else 0]
+                name: value[0] if value.size == 1
+                else np.broadcast_to(value, self.shape)[which].reshape(-1)
                 for name, value in self.draws.values.items()
-            }
-            *paths, factors = _in_blocks(part, values, self.shape[1])
-            return Flows(*paths), factors
+            }  # fmt: skip
+            whole = _in_blocks(part, values, n)
+            found: list[tuple[Flows, Array]] = []
+            for first in range(0, n, n_draws):
+                cut = slice(first, first + n_draws)
+                *paths, factors = (p[:, cut] if p.shape[1] > 1 else p for p in whole)
+                found.append((Flows(*paths), factors))
+            return found
 
         def part(values: Mapping[str, Array]) -> list[Array]:
             found = self._programme(values, switches, programme)
@@ -306,7 +318,8 @@ class Simulation:
             return [*paths, discount_factors(self.assumptions, values, switches)]
 
         with ThreadPoolExecutor(max_workers=self.cores) as pool:
-            pairs = list(pool.map(one, range(self.shape[0])))
+            groups = pool.map(several, range(0, n_replicates, together))
+            pairs = [pair for group in groups for pair in group]
         return tuple(found for found, _ in pairs), tuple(factors for _, factors in pairs)
 
     def _programme(

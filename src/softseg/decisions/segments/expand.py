@@ -28,6 +28,7 @@ from softseg.wording import say
 
 PROGRAMME_RULE: Final = "programme"
 """Name of the rule by which the programme treats customers: their top segment."""
+ROUNDING: Final = 1e-9
 REFERENCES: Final = ("rate", "margin", "same_as")
 
 type Kind = Literal["lots", "expected"]
@@ -154,9 +155,16 @@ def base_rows(
             right = group.sel({SEGMENT: k})
             reached = right + programme.off_target * (group.sum(SEGMENT) - right)
             treated = table["customers_treated"].sel({ASSIGNED: k}).broadcast_like(reached)
-        found[segment_id(k, VALUE)] = reached.to_numpy()
-        found[segment_id(k, CUSTOMERS)] = treated.to_numpy()
+        found[segment_id(k, VALUE)] = _steady(reached.to_numpy())
+        found[segment_id(k, CUSTOMERS)] = _steady(treated.to_numpy())
     return found
+
+
+def _steady(row: Array) -> Array:
+    """Return draws that differ by rounding only as one number: such a base is not uncertain."""
+    if np.ptp(row) <= ROUNDING * np.abs(row).max(initial=0.0):
+        return np.full_like(row, row.mean())
+    return row
 
 
 def _bases(

@@ -1,0 +1,312 @@
+"""The stages of a study: what each depends on, which of them run, and what they leave."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from small_study import STUDY, TOO_SHORT, TOTAL, frame, read, stand_ins, write_study
+from softseg.errors import DataError, FileError, FolderLocked, UsageError
+from softseg.runs.lock import locked
+from softseg.study.file import Study
+from softseg.study.result import StudyResult
+from softseg.study.stages import STAGES, stage_keys
+
+FOUR = ("segments", "value", "money", "report")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A study that has been done, its files beside its folder."""
+    base = tmp_path_factory.mktemp("study")
+    with stand_ins():
+        result = read(base).run(base / "run")
+        assert result.ran == FOUR
+        yield base
+
+
+@pytest.fixture
+def base(done: Path, tmp_path: Path) -> Path:
+    """The same of one's own."""
+    return Path(shutil.copytree(done, tmp_path / "own"))
+
+
+def run(base: Path, **options: Any) -> StudyResult:
+    return Study.from_toml(base / "study.toml").run(base / "run", **options)
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+# --- keys
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first"),
+    [
+        ("draws = 400", "draws = 401", "segments"),
+        ("seed = 5", "seed = 6", "segments"),
+        ("number = 2", "number = 3", "segments"),
+        ("compare = [1, 2, 3]", "compare = [1, 2]", "value"),
+        ("compare = [1, 2, 3]", "compare = [3, 2, 1]", "report"),
+        ("handling = 10.0", "handling = 11.0", "money"),
+        ("high = 8.0", "high = 9.0", "money"),
+        ("tolerance = 0.05", "tolerance = 0.04", "money"),
+        ("draws = 64", "draws = 128", "money"),
+        ("seed = 5", "seed = 5\nplug_in = true", "money"),
+        ("Sell more.", "Sell even more.", "report"),
+        ('language = "en"', 'language = "de"', "report"),
+        ("Busy", "Lively", "report"),
+        ("prepared = 2026-03-02", "prepared = 2026-03-03", "report"),
+        ("seed = 5", "seed = 5\nsmallest_cell = 5", "report"),
+    ],
+)
+def test_keys_say_what_depends_on_what(tmp_path: Path, old: str, new: str, first: str) -> None:
+    path = write_study(tmp_path)
+    before = stage_keys(Study.from_toml(path))
+    assert old in STUDY
+    text = path.read_text(encoding="utf-8").replace(old, new)
+    if first == "segments" and "number" in new:
+        text = text.replace('names = ["Quiet", "Busy"]', 'names = ["Quiet", "Busy", "More"]')
+    path.write_text(text, encoding="utf-8")
+    after = stage_keys(Study.from_toml(path))
+    changed = [stage for stage in STAGES if before[stage] != after[stage]]
+    assert changed == [*STAGES[STAGES.index(first) :]]  # type: ignore[arg-type]
+
+
+def test_the_order_of_the_levers_counts(tmp_path: Path) -> None:
+    study = read(tmp_path)
+    entry = study.programme.segments[0]
+    turned = entry.model_copy(update={"inputs": dict(reversed(entry.inputs.items()))})
+    entries = (turned, *study.programme.segments[1:])
+    programme = study.programme.model_copy(update={"segments": entries})
+    other = stage_keys(study.model_copy(update={"programme": programme}))
+    assert other["money"] != stage_keys(study)["money"]
+    assert other["value"] == stage_keys(study)["value"]
+
+
+# --- which stages run
+
+
+def test_nothing_runs_twice(base: Path) -> None:
+    manifest = (base / "run" / "manifest.json").read_bytes()
+    assert run(base).ran == ()
+    assert (base / "run" / "manifest.json").read_bytes() == manifest
+
+
+def test_a_changed_table_runs_everything(base: Path) -> None:
+    table = frame()
+    table.loc[0, "orders"] += 1
+    table.to_csv(base / "customers.csv", index=False)
+    assert run(base).ran == FOUR
+
+
+def test_a_changed_assumption_runs_money_and_report(base: Path) -> None:
+    before = run(base).findings
+    change(base / "company.toml", "high = 300.0", "high = 3000.0")
+    after = run(base)
+    assert after.ran == ("money", "report")
+    assert before is not None
+    assert after.findings is not None
+    assert before.answers is not None
+    assert after.findings.answers is not None
+    was, now = (float(a.headline["mean_npv"][-1, -1]) for a in
+                (before.answers, after.findings.answers))  # fmt: skip
+    assert now < was
+
+
+def test_names_and_language_run_the_report_alone(base: Path) -> None:
+    money = (base / "run" / "study.nc").read_bytes()
+    draws = np.asarray(run(base).findings.tree["posterior"]["share"])  # type: ignore[union-attr]
+    change(base / "study.toml", "Busy", "Lively =1+1")
+    change(base / "study.toml", 'language = "en"', 'language = "de"')
+    result = run(base)
+    assert result.ran == ("report",)
+    assert (base / "run" / "study.nc").read_bytes() == money
+    found = result.findings
+    assert found is not None
+    assert found.segment_names == ("Quiet", "Lively =1+1")
+    assert found.parts["choices"]["segment_name"].values.tolist() == ["Quiet", "Lively =1+1"]
+    assert found.simulation is not None
+    inputs = found.simulation.whole.assumptions.inputs
+    assert inputs["s2_cross"].label.startswith("Lively =1+1")
+    assert found.tree["membership"].to_dataset()["segment_name"].to_numpy().tolist() == [
+        "Quiet",
+        "Lively =1+1",
+    ]
+    assert np.array_equal(found.tree["posterior"]["share"], draws)
+    assert "lang=de" in (base / "run" / "report.html").read_text(encoding="utf-8")
+    assert 'lang="de"' in (base / "run" / "segments" / "report.html").read_text(encoding="utf-8")
+    assert run(base).ran == ()
+
+
+def test_damaged_files_are_made_again(base: Path) -> None:
+    (base / "run" / "study.csv").write_text("other", encoding="utf-8")
+    assert run(base).ran == ("money",)
+    (base / "run" / "value.nc").unlink()
+    assert run(base).ran == ("value",)
+    (base / "run" / "report.html").unlink()
+    assert run(base).ran == ("report",)
+
+
+def test_stages_run_alone(base: Path, tmp_path: Path) -> None:
+    change(base / "study.toml", "handling = 10.0", "handling = 20.0")
+    with pytest.raises(UsageError, match="Run the stage money first, or leave out --only report"):
+        run(base, only="report")
+    assert run(base, only="value").ran == ()
+    assert run(base, until="value").ran == ()
+    assert run(base, only="money").ran == ("money",)
+    assert run(base, only="report").ran == ("report",)
+
+
+def test_stopping_and_going_on(tmp_path: Path) -> None:
+    study = read(tmp_path)
+    with stand_ins():
+        first = study.run(tmp_path / "run", until="segments")
+        assert first.ran == ("segments",)
+        assert first.findings is not None
+        assert first.findings.answers is None
+        with pytest.raises(FileError, match="the study in run is not complete"):
+            StudyResult.load(tmp_path / "run")
+        assert study.run(tmp_path / "run", until="money").ran == ("value", "money")
+        assert not (tmp_path / "run" / "report.html").exists()
+
+
+def test_stages_have_names(base: Path) -> None:
+    with pytest.raises(UsageError, match="Choose a stage out of segments, value, money, report"):
+        run(base, only="fit")
+    with pytest.raises(UsageError, match="Give either --only or --until"):
+        run(base, only="money", until="report")
+
+
+# --- what they leave
+
+
+def test_the_folder(done: Path) -> None:
+    folder = done / "run"
+    names = {
+        "assumptions.toml", "customers_first.csv", "figures", "manifest.json", "report.html",
+        "segments", "study.csv", "study.nc", "study.toml", "study.xlsx", "value.nc",
+    }  # fmt: skip
+    assert {path.name for path in folder.iterdir()} == names
+    text = (folder / "manifest.json").read_text(encoding="utf-8")
+    manifest = json.loads(text)
+    assert list(manifest["stages"]) == [*FOUR]
+    assert str(done) not in text
+    listed = {name for stage in manifest["stages"].values() for name in stage["files"]}
+    assert "figures/map.svg" in listed
+    assert "segments/posterior.nc" in listed
+    assert Study.from_toml(folder / "study.toml").title == "Two kinds of customers"
+
+
+def test_ids_stand_in_two_files_only(done: Path) -> None:
+    folder = done / "run"
+    with_ids = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and b"KD-0" in path.read_bytes()
+    }
+    assert with_ids == {"customers_first.csv", "segments/memberships.parquet"}
+
+
+def test_the_customers_to_begin_with(done: Path) -> None:
+    first = pd.read_csv(done / "run" / "customers_first.csv")
+    table = frame().set_index("customer")
+    assert first["rank"].tolist() == [*range(1, len(first) + 1)]
+    assert np.allclose(first["amount"], table.loc[first["customer"], "revenue"])
+    assert set(first["segment_name"]) <= {"Quiet", "Busy"}
+    assert first["net"].is_monotonic_decreasing
+
+
+def test_the_long_table(done: Path) -> None:
+    found = pd.read_csv(done / "run" / "study.csv")
+    assert {"headline", "choices", "split", "number", "by_segment"} <= set(found["answer"])
+    assert "first_customers" not in set(found["answer"])
+    assert set(found.loc[found["quantity"] == "mean_npv", "unit"]) == {"EUR"}
+
+
+def test_the_result_is_rebuilt_from_the_folder(done: Path) -> None:
+    fresh, loaded = run(done).findings, StudyResult.load(done / "run").findings
+    assert fresh is not None
+    assert loaded is not None
+    for found in (fresh, loaded):
+        assert found.simulation is not None
+        assert found.ledger is not None
+        assert found.ledger.table_total == pytest.approx(TOTAL)
+        assert found.gate == "good"
+    for name, part in fresh.parts.items():
+        assert part.equals(loaded.parts[name])
+    whole, again = fresh.simulation.whole, loaded.simulation.whole  # type: ignore[union-attr]
+    assert np.array_equal(whole.outcome().npv, again.outcome().npv)
+    assert np.array_equal(whole.draws.sample, again.draws.sample)  # type: ignore[arg-type]
+
+
+def test_same_study_same_bytes(done: Path, tmp_path: Path) -> None:
+    with stand_ins():
+        read(tmp_path).run(tmp_path / "run")
+    for name in ("manifest.json", "study.nc", "value.nc", "study.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (done / "run" / name).read_bytes()
+
+
+# --- refusals and fallbacks
+
+
+def test_the_ledger_stops_the_study_before_the_fit(tmp_path: Path) -> None:
+    study = read(tmp_path)
+    ledger = study.ledger.model_copy(update={"total": 2 * TOTAL})
+    with pytest.raises(DataError, match=r"tolerance|ledger"):
+        study.model_copy(update={"ledger": ledger}).run(tmp_path / "run")
+    assert not (tmp_path / "run" / "segments").exists()
+
+
+def test_a_failed_gate_leaves_no_money(tmp_path: Path) -> None:
+    study = read(tmp_path, TOO_SHORT)
+    with stand_ins():
+        result = study.run(tmp_path / "run")
+    assert not result.passed
+    found = result.findings
+    assert found is not None
+    assert found.answers is None
+    assert found.simulation is None
+    assert found.parts == {}
+    assert found.ledger is not None
+    assert found.fallback is not None
+    assert found.fallback.case == "gate_failed"
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert "report.html" in names
+    assert "study.xlsx" in names
+    assert not names & {"study.csv", "customers_first.csv"}
+
+
+def test_means_are_asked_for_by_name(base: Path) -> None:
+    change(base / "study.toml", "seed = 5", "seed = 5\nplug_in = true")
+    result = run(base)
+    assert result.ran == ("money", "report")
+    assert result.findings is not None
+    assert result.findings.simulation is not None
+    assert result.findings.simulation.plug_in
+    assert StudyResult.load(base / "run").findings.simulation.plug_in  # type: ignore[union-attr]
+    assert "split" not in result.findings.parts
+    assert not (base / "run" / "customers_first.csv").exists()
+
+
+def test_folders_that_are_taken(base: Path, tmp_path: Path) -> None:
+    with locked(base / "run"), pytest.raises(FolderLocked, match="another run"):
+        run(base)
+    study = Study.from_toml(base / "study.toml")
+    with pytest.raises(UsageError, match=r"write over study\.toml"):
+        study.run(base)
+    with pytest.raises(UsageError, match=r"run/segments|holds a manifest\.json of something else"):
+        study.run(base / "run" / "segments")
+    for text, expected in (("{}", "is none of it"), ('{"softseg_study_manifest": 2}', "newer")):
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+        with pytest.raises(FileError, match=expected):
+            StudyResult.load(tmp_path)

@@ -1,0 +1,119 @@
+"""``softseg run``: what it says, in both languages, and its exit codes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from small_study import TOO_SHORT, TOTAL, stand_ins, write_study
+from softseg.cli import app
+from softseg.runs.lock import locked
+
+RUNNER = CliRunner()
+
+
+def call(*arguments: object, code: int = 0) -> tuple[str, str]:
+    """Return what the command says on its two streams, after looking at its exit code."""
+    result = RUNNER.invoke(app, ["run", *(str(argument) for argument in arguments)])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A study that the command has done, and what it said."""
+    base = tmp_path_factory.mktemp("cli_study")
+    with stand_ins(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("softseg.decisions.segments.resolve.sentence", lambda *_: "Resolve it.")
+        said, _ = call(write_study(base), "--out", base / "run")
+        yield base, said
+
+
+def test_help_names_the_stages() -> None:
+    said, _ = call("--help")
+    assert "--until" in said
+    assert "--example" in said
+
+
+def test_the_summary_is_for_controllers(done: tuple[Path, str]) -> None:
+    base, said = done
+    lines = said.splitlines()
+    assert 5 <= len(lines) <= 9
+    assert "The segment programme is worth" in said
+    assert "in 90 of 100 cases" in said
+    assert "It pays in" in said
+    assert "Busy (" in said
+    assert "The range comes from judgement on effects and costs (" in said
+    assert "Resolve it." in said
+    assert "Done just now: segments, value, money, report." in said
+    assert lines[-2] == f"Report: {base / 'run' / 'report.html'}"
+    assert lines[-1] == f"Workbook: {base / 'run' / 'study.xlsx'}"
+
+
+def test_names_and_language_can_be_given(done: tuple[Path, str]) -> None:
+    base, _ = done
+    said, _ = call(
+        base / "study.toml", "--out", base / "run", "--language", "de", "--names", "Klein,Groß"
+    )
+    assert "Das Segmentprogramm ist über 3 Jahre" in said
+    assert "Groß (" in said
+    assert "Soeben ausgeführt: Bericht." in said
+    page = (base / "run" / "report.html").read_text(encoding="utf-8")
+    assert "lang=de" in page
+    assert "Klein" in page
+    assert "nothing, for nothing has changed" not in said
+
+
+def test_stages_can_be_named(done: tuple[Path, str]) -> None:
+    base, _ = done
+    said, _ = call(base / "study.toml", "--out", base / "run", "--only", "money")
+    assert "nothing, for nothing has changed" in said
+    assert "not one of 'segments', 'value'" in call(base / "study.toml", "--only", "x", code=2)[1]
+
+
+def test_usage_errors(tmp_path: Path) -> None:
+    assert "Give a study file, or --example" in call(code=2)[1]
+    assert "Eine Studiendatei angeben" in call("--language", "de", code=2)[1]
+    path = write_study(tmp_path)
+    assert "got study.toml and --example" in call(path, "--example", code=2)[1]
+    assert "Give 2 different names" in call(path, "--names", "One", code=2)[1]
+
+
+def test_faults_and_missing_files(tmp_path: Path) -> None:
+    path = write_study(tmp_path, {"number = 2": "number = 1"})
+    assert "line 9: Give at least 2 segments" in call(path, code=3)[1]
+    assert "there is no file none.toml" in call(tmp_path / "none.toml", code=4)[1]
+
+
+def test_the_ledger_and_the_lock_stop_it(tmp_path: Path) -> None:
+    path = write_study(tmp_path, {f"total = {TOTAL}"[:8]: "total = 1"})
+    assert not call(path, "--out", tmp_path / "run", code=3)[0]
+    with locked(tmp_path / "run"):
+        assert "another run" in call(path, "--out", tmp_path / "run", code=5)[1]
+
+
+def test_a_failed_gate_says_what_still_stands(tmp_path: Path) -> None:
+    path = write_study(tmp_path, TOO_SHORT)
+    with stand_ins():
+        said, beside = call(path, "--out", tmp_path / "run", code=6)
+    assert not said
+    assert beside.count("! ") >= 1
+    assert "Report: " in beside
+    assert "worth" not in beside
+
+
+def test_the_example_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def record(study: object, folder: Path, **options: object) -> None:
+        asked.append((study, folder))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("softseg.study.run.run_study", record)
+    monkeypatch.chdir(tmp_path)
+    call("--example", "--language", "de", code=130)
+    study, folder = asked[0]
+    assert folder == Path("softseg-study")
+    assert study.language == "de"
+    assert (tmp_path / "softseg-study" / "input" / "customers.csv").is_file()
