@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import threadpoolctl
 import xarray as xr
 
-from small_roi import EXAMPLE, QUICK, FewAnswers, stand_ins, with_input
+from small_roi import EXAMPLE, QUICK, stand_ins, with_input
 from softseg.decisions.inputs.read import read_assumptions
-from softseg.decisions.model.simulate import Simulation
 from softseg.decisions.tree import simulation_of
 from softseg.errors import FileError, FolderLocked, UsageError
 from softseg.results.files import sha256
@@ -49,22 +47,6 @@ def all_bytes(folder: Path) -> dict[str, bytes]:
 
 
 # --- what is in the folder
-
-
-def test_answers_are_found_without_threads_of_the_linear_algebra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found: list[int] = []
-
-    def answers(simulation: Simulation) -> FewAnswers:
-        info = threadpoolctl.threadpool_info()
-        found.extend(one["num_threads"] for one in info if one["user_api"] == "blas")
-        return FewAnswers(simulation)
-
-    monkeypatch.setattr("softseg.decisions.answers.collect.collect", answers)
-    with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        run_roi(EXAMPLE, tmp_path / "run", QUICK)
-    assert set(found) == {1}
 
 
 def test_the_folder_holds_what_the_manifest_says(made: RoiRun) -> None:

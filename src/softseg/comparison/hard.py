@@ -23,6 +23,8 @@ from softseg.families.base import Array
 from softseg.tables.table import Table
 
 KMEANS_STARTS: Final = 10
+MANY_ROWS: Final = 20_000
+"""Below it threads of k-means wait for each other longer than they work."""
 WARD_CUSTOMERS: Final = 5_000
 """Ward looks at this many customers at most."""
 SKEWED: Final = 1.0
@@ -67,10 +69,12 @@ def kmeans(
 ) -> NDArray[np.int64]:
     """Return the k-means cluster of each customer, 1 … K, the largest first."""
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
     _check(columns, n_segments)
     machine = KMeans(n_segments, n_init=KMEANS_STARTS, random_state=seed)  # pyright: ignore
-    with warnings.catch_warnings():
+    threads = 1 if len(columns) < MANY_ROWS else None
+    with warnings.catch_warnings(), threadpool_limits(threads):
         # Fewer distinct rows than clusters is legal here: it leaves a cluster empty.
         warnings.filterwarnings("ignore", message="Number of distinct clusters")
         found = machine.fit(columns, sample_weight=count)

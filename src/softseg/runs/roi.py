@@ -158,8 +158,6 @@ def run_roi(
     UsageError
         Where the folder is signed off, belongs to another kind of run, or holds an input.
     """
-    from threadpoolctl import threadpool_limits
-
     from softseg.decisions.answers.collect import collect
     from softseg.decisions.model.simulate import RoiModel
 
@@ -174,10 +172,7 @@ def run_roi(
             options.replicates, options.draws, options.seed, posterior, cores
         )
         report("roi_answer", 0.0)
-        # Thousands of small systems are solved: threads of the linear algebra would wait for each
-        # other, and the last digits of sums would depend on their number.
-        with threadpool_limits(1, user_api="blas"):
-            answers = collect(simulation)
+        answers = collect(simulation)
         report("roi_write", 0.0)
         manifest = _manifest(assumptions, options, tuple(posterior or ()))
         with staged(folder, language) as stage:

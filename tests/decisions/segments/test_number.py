@@ -242,26 +242,25 @@ THREE = {1: [1] * 4, 2: [1, 1, 2, 2], 3: [1, 1, 2, 3]}
 
 def test_the_recommendation_in_words():
     assert sentence(THREE, 0.5, "en") == (
-        "Two segments are worth €3.50 more than the best uniform programme; a third would change "
-        "a decision with probability 0% and is worth €0, less €2.50 for handling it: that does "
-        "not pay."
+        "Two segments are worth €3.50 more than one package for all customers; a third would add "
+        "€0 and cost €2.50 to handle: that does not pay."
     )
     assert sentence(THREE, 0.5, "de") == (
-        "Zwei Segmente sind 3,50\u00a0€ mehr wert als das beste einheitliche Programm; ein "
-        "drittes würde mit einer Wahrscheinlichkeit von 0\u00a0% eine Entscheidung ändern und ist "
-        "0\u00a0€ wert, abzüglich 2,50\u00a0€ für die Bearbeitung: Das lohnt sich nicht."
+        "Zwei Segmente sind 3,50\u00a0€ mehr wert als ein Paket für alle Kunden; ein drittes "
+        "brächte 0\u00a0€ mehr und würde 2,50\u00a0€ für die Bearbeitung kosten: Das lohnt sich "
+        "nicht."
     )
 
 
 def test_the_recommendation_for_one_for_none_and_for_the_last():
-    assert sentence(THREE, 2.0, "en").startswith("One programme for all customers is best: ")
-    assert "a second would change a decision with probability 100%" in sentence(THREE, 2.0, "en")
+    assert sentence(THREE, 2.0, "en").startswith("One package for all customers is best: ")
+    assert "; a second would add €" in sentence(THREE, 2.0, "en")
     dear = {"A": {"more": VOLUME | {"value": 1.0}, "visits": VISITS | {"value": 9.0}}}
     assert sentence(THREE, 0.5, "en", levers=dear).startswith("No package is expected to pay")
     last = sentence({1: [1] * 4, 2: [1, 1, 2, 2]}, 0.5, "en")
-    assert last.endswith("programme; no larger number was compared.")
+    assert last.endswith("customers; no larger number was compared.")
     jump = sentence({1: [1] * 4, 3: [1, 1, 2, 3]}, 2.0, "en")
-    assert "; three would change a decision" in jump
+    assert "; three would add €" in jump
 
 
 def amounts_of(table: xr.Dataset) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from softseg.decisions.answers.breakeven import multiplier, multipliers, per_input
 from softseg.decisions.answers.bridge import bridge
@@ -77,7 +78,16 @@ class Answers:
 
 
 def collect(simulation: Simulation) -> Answers:
-    """Return all answers of a simulation, in the full accounting unless they hold both."""
+    """Return all answers of a simulation, in the full accounting unless they hold both.
+
+    Linear algebra runs in one thread: its thousands of small solves would wait for each
+    other, and the last digits of sums would depend on their number.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        return _collected(simulation)
+
+
+def _collected(simulation: Simulation) -> Answers:
     known = simulation.assumptions
     axes = frontier_axes(known)
     uniform = known.counterfactual == "uniform"

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from softseg.decisions.answers.estimates import estimate, mean
 from softseg.decisions.answers.information import Value, averaged, net_benefits, variables
@@ -94,7 +95,8 @@ def resolve(
     steady = replace(sim, whole=averaged(sim.whole))
     known = _Sources.of(sim, steady, accounting, adjusted)
     exact = with_error(known.worth, sim.whole.shape, sim.whole.draws.sample)
-    single = known.inputs(sim, adjusted, n_draws, np.random.default_rng(seed))
+    with threadpool_limits(1, user_api="blas"):  # many small solves, see `collect`
+        single = known.inputs(sim, adjusted, n_draws, np.random.default_rng(seed))
     names = [*BLOCKS, *single]
     evpi = exact.value[4]
     blocks = [Value(v, e) for v, e in zip(exact.value[1:4], exact.error[1:4], strict=True)]
