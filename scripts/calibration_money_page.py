@@ -55,6 +55,12 @@ segments are numbered by their mean of the first indicator, in the truth and in 
 draws that are right 90 % is exact, whatever the gate says. *Passed*: labels as the package
 delivers them, matched once to the true segments; only companies that the gate let through, which
 are the ones that get a table.
+
+What to read from it: draws keep their promise where the model is right. Means in their place fall
+short the more, the better effects and costs are known; where judgement is wide it hides the rest.
+Labels taken for the truth promise too much at every width, because customers who do not belong to
+their group are counted with the full effect. No draws repair a model that is wrong: there the band
+fails as well, which is why a study shows the fit verdict before any amount.
 """
 
 

@@ -9,17 +9,19 @@ if TYPE_CHECKING:
     from softseg.decisions.model.simulate import RoiModel
     from softseg.estimators import SegmentMixture
     from softseg.priors import Prior
+    from softseg.study.file import Study
     from softseg.tables.schema import Schema
 
     __version__: str
 
-__all__ = ["Prior", "RoiModel", "Schema", "SegmentMixture", "__version__"]
+__all__ = ["Prior", "RoiModel", "Schema", "SegmentMixture", "Study", "__version__"]
 
 _HOMES = {
     "RoiModel": "softseg.decisions.model.simulate",
     "SegmentMixture": "softseg.estimators",
     "Schema": "softseg.tables.schema",
     "Prior": "softseg.priors",
+    "Study": "softseg.study.file",
 }
 
 

@@ -8,6 +8,7 @@ from softseg.report.roi.text import (
     break_even_lines,
     driver_lines,
     information_sentence,
+    roi_band,
     varies,
 )
 from softseg.wording import say
@@ -53,5 +54,5 @@ def _roi(facts: RoiFacts) -> str:
     values = {"middle": facts.ratio(*middle), "published": facts.ratio(*published)}
     if low[0] == high[0]:
         return say("roi.found.roi_point", facts.language, **values)
-    values |= {"low": facts.ratio(*low), "high": facts.ratio(*high)}
+    values["band"] = roi_band(facts, facts.ratio(*low), facts.ratio(*high))
     return say("roi.found.roi", facts.language, **values)

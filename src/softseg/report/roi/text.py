@@ -84,10 +84,10 @@ def _roi(facts: RoiFacts) -> str:
         one=facts.money(1.0),
         rest=rest,
     )
-    return f"{first} {_roi_band(facts, facts.ratio(*low), facts.ratio(*high))}"
+    return f"{first} {roi_band(facts, facts.ratio(*low), facts.ratio(*high))}"
 
 
-def _roi_band(facts: RoiFacts, low: str, high: str) -> str:
+def roi_band(facts: RoiFacts, low: str, high: str) -> str:
     """Return the band, or how often all is lost where that fills its lower end."""
     lost = float((facts.draws("roi") <= ALL_LOST).mean())
     if lost <= LOW:
