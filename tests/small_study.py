@@ -1,5 +1,7 @@
 """A small study as files, quickly done: what takes long, and page and workbook, are stand-ins."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -14,7 +16,12 @@ import xarray as xr
 from small_run import write_small
 from softseg.decisions.answers.collect import Answers
 from softseg.decisions.answers.headline import headline
+from softseg.results.files import sha256
+from softseg.results.storage import load
 from softseg.study.file import Study
+from softseg.study.manifest import manifest_in
+from softseg.study.result import StudyResult
+from softseg.study.stages import STAGES, stage_keys
 
 NAMES = '["Quiet", "Busy"]'
 STUDY = """title = "Two kinds of customers"
@@ -149,6 +156,12 @@ def read(folder: Path, changes: dict[str, str] | None = None) -> Study:
     return Study.from_toml(write_study(folder, changes))
 
 
+def to_do(study: Study, folder: Path) -> list[str]:
+    """Return the stages that a run would do."""
+    manifest, keys = manifest_in(folder), stage_keys(study)
+    return [stage for stage in STAGES if not manifest.is_done(stage, keys[stage], folder)]
+
+
 def _page(findings: Any, path: Path, **more: Any) -> None:
     path.write_text(f"<html lang={findings.language}>{findings.segment_names}</html>")
     more["figures"]["map"] = "<svg/>"
@@ -167,10 +180,52 @@ def _few_answers(simulation: Any) -> Answers:
     return Answers(**none | {"headline": headline(simulation), "programmes": {}})
 
 
+_DONE: dict[Path, StudyResult] = {}
+
+
+def done_study(factory: pytest.TempPathFactory) -> StudyResult:
+    """Return the study, done once for all tests of a session; its files stand beside its folder.
+
+    Nobody may change them: `copied` gives a test its own.
+    """
+    base = factory.getbasetemp() / "done_study"
+    if base not in _DONE:
+        with stand_ins():
+            _DONE[base] = read(base).run(base / "run")
+    return _DONE[base]
+
+
+def copied(done: StudyResult, base: Path, *, fitted_only: bool = False) -> Path:
+    """Copy the files of a study and its folder, `fitted_only` with its first stage alone."""
+    shutil.copytree(done.folder.parent, base, dirs_exist_ok=True)
+    if fitted_only:
+        manifest = base / "run" / "manifest.json"
+        data = json.loads(manifest.read_text(encoding="utf-8"))
+        data["stages"] = {"segments": data["stages"]["segments"]}
+        manifest.write_text(json.dumps(data), encoding="utf-8")
+        for path in (base / "run").iterdir():
+            if path.is_file() and path != manifest:
+                path.unlink()
+        shutil.rmtree(base / "run" / "figures")
+    return base
+
+
+_LOADED: dict[str, xr.DataTree] = {}
+
+
+def _load(path: Path | str, language: str = "en") -> xr.DataTree:
+    """Load a tree as always, but the same bytes once only."""
+    key = sha256(Path(path))
+    if key not in _LOADED:
+        _LOADED[key] = load(path, language)
+    return _LOADED[key].copy(deep=True)
+
+
 @contextmanager
 def stand_ins() -> Iterator[None]:
     """Put stand-ins in the place of page, workbook, and the answers that take long."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("softseg.results.storage.load", _load)
         patch.setattr("softseg.decisions.answers.collect.collect", _few_answers)
         patch.setattr("softseg.decisions.segments.resolve.resolve", _no_resolve)
         patch.setattr("softseg.report.study.page.write_study_report", _page)

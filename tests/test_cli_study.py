@@ -1,14 +1,18 @@
 """``softseg run``: what it says, in both languages, and its exit codes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
-from small_study import TOO_SHORT, TOTAL, stand_ins, write_study
+from small_study import TOO_SHORT, TOTAL, copied, done_study, stand_ins, write_study
 from softseg.cli import app
+from softseg.cli.study_found import summary
 from softseg.runs.lock import locked
+from softseg.study.result import StudyResult
 
 RUNNER = CliRunner()
 
@@ -22,12 +26,30 @@ def call(*arguments: object, code: int = 0) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A study that the command has done, and what it said."""
+    """A study that the command has done but for the fit, and what it said."""
     base = tmp_path_factory.mktemp("cli_study")
+    copied(done_study(tmp_path_factory), base, fitted_only=True)
     with stand_ins(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("softseg.decisions.segments.resolve.sentence", lambda *_: "Resolve it.")
-        said, _ = call(write_study(base), "--out", base / "run")
+        patch.setattr("softseg.report.study.text.resolve", lambda _: "Resolve it.")
+        said, _ = call(base / "study.toml", "--out", base / "run")
         yield base, said
+
+
+@pytest.fixture
+def result(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> StudyResult:
+    """The study as it comes back in Python."""
+    monkeypatch.setattr("softseg.report.study.text.resolve", lambda _: "Resolve it.")
+    return done_study(tmp_path_factory)
+
+
+def with_choices(result: StudyResult, **changes: object) -> StudyResult:
+    """Return a result in which something else was found about whom to treat."""
+    assert result.findings is not None
+    choices: xr.Dataset = result.findings.parts["choices"].assign(changes)
+    parts = {**result.findings.parts, "choices": choices}
+    return replace(result, findings=replace(result.findings, parts=parts))
 
 
 def test_help_names_the_stages() -> None:
@@ -46,9 +68,36 @@ def test_the_summary_is_for_controllers(done: tuple[Path, str]) -> None:
     assert "Busy (" in said
     assert "The range comes from judgement on effects and costs (" in said
     assert "Resolve it." in said
-    assert "Done just now: segments, value, money, report." in said
+    assert "Done just now: value, money, report." in said
     assert lines[-2] == f"Report: {base / 'run' / 'report.html'}"
     assert lines[-1] == f"Workbook: {base / 'run' / 'study.xlsx'}"
+
+
+def test_whom_to_treat_is_said_as_on_the_page(result: StudyResult) -> None:
+    said = "\n".join(summary(with_choices(result, treat=("segment", [True, False]), pays=True)))
+    assert "Treat as planned: Quiet (" in said
+    assert "Do not treat as planned: Busy (" in said
+    assert "\N{WORD JOINER}" not in said
+
+
+def test_nobody_is_to_be_treated_where_the_best_choice_does_not_pay(result: StudyResult) -> None:
+    changes = {"treat": ("segment", [True, False]), "pays": False, "best_mean_npv": -900.0}
+    said = "\n".join(summary(with_choices(result, **changes)))
+    assert "Treat" not in said
+    assert "Worth more than their own costs: Quiet (" in said
+    assert "Yet even the best choice of segments is not expected to pay" in said
+    assert "−€900 on average" in said
+
+
+def test_segments_that_are_too_small_are_not_told(result: StudyResult) -> None:
+    assert result.findings is not None
+    told = "\n".join(summary(result))
+    assert "Busy (" in told
+    small = replace(result, findings=replace(result.findings, smallest_cell=1000.0))
+    said = "\n".join(summary(small))
+    assert "The segment programme is worth" in said
+    amounts = [line for line in said.splitlines() if "Busy" in line or "Quiet" in line]
+    assert not any("€" in line for line in amounts)
 
 
 def test_names_and_language_can_be_given(done: tuple[Path, str]) -> None:
@@ -68,7 +117,10 @@ def test_names_and_language_can_be_given(done: tuple[Path, str]) -> None:
 def test_stages_can_be_named(done: tuple[Path, str]) -> None:
     base, _ = done
     said, _ = call(base / "study.toml", "--out", base / "run", "--only", "money")
-    assert "nothing, for nothing has changed" in said
+    assert "nothing, for up to there nothing has changed" in said
+    assert "Not done yet with the present files: report." in said
+    assert str(base / "run" / "segments" / "report.html") in said
+    assert "study.xlsx" not in said
     assert "not one of 'segments', 'value'" in call(base / "study.toml", "--only", "x", code=2)[1]
 
 
@@ -112,7 +164,8 @@ def test_the_example_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("softseg.study.run.run_study", record)
     monkeypatch.chdir(tmp_path)
-    call("--example", "--language", "de", code=130)
+    _, said = call("--example", "--language", "de", code=130)
+    assert "Derselbe Befehl macht nach der letzten fertigen Stufe weiter." in said
     study, folder = asked[0]
     assert folder == Path("softseg-study")
     assert study.language == "de"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from small_study import NAMES, read, stand_ins
+from small_study import NAMES, TOO_SHORT, read
 from softseg.errors import DataError, NotConverged, UsageError
 from softseg.runs.choice import StoredChoice
 from softseg.runs.folder import open_run
@@ -46,9 +46,7 @@ def test_a_choice_that_does_not_fit(
 
 def test_a_chosen_number_is_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("softseg.runs.choosing.choose_file", chosen(2))
-    study = read(tmp_path, CHOOSE)
-    with stand_ins():
-        found = study.run(tmp_path / "run", until="segments")
+    found = read(tmp_path, CHOOSE | TOO_SHORT).run(tmp_path / "run", until="segments")
     assert found.ran == ("segments",)
     run = open_run(tmp_path / "run" / "segments")
     assert run.manifest.options.segments == 2

@@ -1,7 +1,6 @@
 """The stages of a study: what each depends on, which of them run, and what they leave."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from small_study import STUDY, TOO_SHORT, TOTAL, frame, read, stand_ins, write_study
+from small_study import (
+    STUDY,
+    TOO_SHORT,
+    TOTAL,
+    copied,
+    done_study,
+    frame,
+    read,
+    stand_ins,
+    to_do,
+    write_study,
+)
 from softseg.errors import DataError, FileError, FolderLocked, UsageError
 from softseg.runs.lock import locked
 from softseg.study.file import Study
@@ -21,23 +31,31 @@ FOUR = ("segments", "value", "money", "report")
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A study that has been done, its files beside its folder."""
-    base = tmp_path_factory.mktemp("study")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyResult]:
+    """A study that has been done, as it came back."""
+    found = done_study(tmp_path_factory)
     with stand_ins():
-        result = read(base).run(base / "run")
-        assert result.ran == FOUR
-        yield base
+        yield found
 
 
 @pytest.fixture
-def base(done: Path, tmp_path: Path) -> Path:
+def done(result: StudyResult) -> Path:
+    """Where its files stand, beside its folder."""
+    return result.folder.parent
+
+
+@pytest.fixture
+def base(result: StudyResult, tmp_path: Path) -> Path:
     """The same of one's own."""
-    return Path(shutil.copytree(done, tmp_path / "own"))
+    return copied(result, tmp_path / "own")
 
 
 def run(base: Path, **options: Any) -> StudyResult:
     return Study.from_toml(base / "study.toml").run(base / "run", **options)
+
+
+def left(base: Path) -> list[str]:
+    return to_do(Study.from_toml(base / "study.toml"), base / "run")
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -102,15 +120,20 @@ def test_nothing_runs_twice(base: Path) -> None:
     assert (base / "run" / "manifest.json").read_bytes() == manifest
 
 
-def test_a_changed_table_runs_everything(base: Path) -> None:
+def test_a_changed_table_or_schema_concerns_everything(base: Path) -> None:
+    assert left(base) == []
     table = frame()
     table.loc[0, "orders"] += 1
     table.to_csv(base / "customers.csv", index=False)
-    assert run(base).ran == FOUR
+    assert left(base) == [*FOUR]
+    frame().to_csv(base / "customers.csv", index=False)
+    assert left(base) == []
+    change(base / "given.toml", "[value.revenue]", "[value.revenue] # in a year")
+    assert left(base) == [*FOUR]
 
 
-def test_a_changed_assumption_runs_money_and_report(base: Path) -> None:
-    before = run(base).findings
+def test_a_changed_assumption_runs_money_and_report(base: Path, result: StudyResult) -> None:
+    before = result.findings
     change(base / "company.toml", "high = 300.0", "high = 3000.0")
     after = run(base)
     assert after.ran == ("money", "report")
@@ -123,15 +146,15 @@ def test_a_changed_assumption_runs_money_and_report(base: Path) -> None:
     assert now < was
 
 
-def test_names_and_language_run_the_report_alone(base: Path) -> None:
+def test_names_and_language_run_the_report_alone(base: Path, result: StudyResult) -> None:
     money = (base / "run" / "study.nc").read_bytes()
-    draws = np.asarray(run(base).findings.tree["posterior"]["share"])  # type: ignore[union-attr]
+    draws = np.asarray(result.findings.tree["posterior"]["share"])  # type: ignore[union-attr]
     change(base / "study.toml", "Busy", "Lively =1+1")
     change(base / "study.toml", 'language = "en"', 'language = "de"')
-    result = run(base)
-    assert result.ran == ("report",)
+    again = run(base, only="report")
+    assert again.ran == ("report",)
     assert (base / "run" / "study.nc").read_bytes() == money
-    found = result.findings
+    found = again.findings
     assert found is not None
     assert found.segment_names == ("Quiet", "Lively =1+1")
     assert found.parts["choices"]["segment_name"].values.tolist() == ["Quiet", "Lively =1+1"]
@@ -145,39 +168,66 @@ def test_names_and_language_run_the_report_alone(base: Path) -> None:
     assert np.array_equal(found.tree["posterior"]["share"], draws)
     assert "lang=de" in (base / "run" / "report.html").read_text(encoding="utf-8")
     assert 'lang="de"' in (base / "run" / "segments" / "report.html").read_text(encoding="utf-8")
-    assert run(base).ran == ()
+    assert left(base) == []
 
 
 def test_damaged_files_are_made_again(base: Path) -> None:
-    (base / "run" / "study.csv").write_text("other", encoding="utf-8")
-    assert run(base).ran == ("money",)
+    for name, stage in (("study.csv", "money"), ("segments/profiles.csv", "segments")):
+        before = (base / "run" / name).read_bytes()
+        (base / "run" / name).write_text("other", encoding="utf-8")
+        assert left(base) == [stage]
+        (base / "run" / name).write_bytes(before)
     (base / "run" / "value.nc").unlink()
-    assert run(base).ran == ("value",)
     (base / "run" / "report.html").unlink()
-    assert run(base).ran == ("report",)
+    assert run(base).ran == ("value", "report")
 
 
-def test_stages_run_alone(base: Path, tmp_path: Path) -> None:
+def test_stages_run_alone(base: Path) -> None:
     change(base / "study.toml", "handling = 10.0", "handling = 20.0")
     with pytest.raises(UsageError, match="Run the stage money first, or leave out --only report"):
         run(base, only="report")
     assert run(base, only="value").ran == ()
-    assert run(base, until="value").ran == ()
-    assert run(base, only="money").ran == ("money",)
-    assert run(base, only="report").ran == ("report",)
+    found = run(base, only="money")
+    assert found.ran == ("money",)
+    assert found.pending == ("report",)
 
 
-def test_stopping_and_going_on(tmp_path: Path) -> None:
-    study = read(tmp_path)
-    with stand_ins():
-        first = study.run(tmp_path / "run", until="segments")
-        assert first.ran == ("segments",)
-        assert first.findings is not None
-        assert first.findings.answers is None
-        with pytest.raises(FileError, match="the study in run is not complete"):
-            StudyResult.load(tmp_path / "run")
-        assert study.run(tmp_path / "run", until="money").ran == ("value", "money")
-        assert not (tmp_path / "run" / "report.html").exists()
+def test_old_money_is_not_told_as_the_present_one(base: Path) -> None:
+    change(base / "study.toml", "handling = 10.0", "handling = 20.0")
+    found = run(base, until="value")
+    assert found.ran == ()
+    assert found.pending == ("money", "report")
+    assert found.findings is not None
+    assert found.findings.answers is None
+    assert found.findings.ledger is None
+
+
+def test_money_of_other_segments_is_refused(base: Path) -> None:
+    change(base / "study.toml", "number = 2", "number = 3")
+    change(base / "study.toml", '"Busy"]', '"Busy", "Other"]')
+    change(base / "study.toml", "draws = 400", "draws = 10")
+    found = run(base, until="segments")
+    assert found.ran == ("segments",)
+    assert found.pending == FOUR[1:]
+    assert found.findings is not None
+    assert found.findings.segment_names == ("Quiet", "Busy", "Other")
+    assert (base / "run" / "study.nc").is_file()
+    with pytest.raises(FileError, match="the study in run is not complete"):
+        StudyResult.load(base / "run")
+
+
+def test_stopping_and_going_on(result: StudyResult, tmp_path: Path) -> None:
+    base = copied(result, tmp_path, fitted_only=True)
+    first = run(base, until="segments")
+    assert first.ran == ()
+    assert first.pending == FOUR[1:]
+    assert first.findings is not None
+    assert first.findings.answers is None
+    with pytest.raises(FileError, match="the study in run is not complete"):
+        StudyResult.load(base / "run")
+    assert run(base, until="money").ran == ("value", "money")
+    assert not (base / "run" / "report.html").exists()
+    assert left(base) == ["report"]
 
 
 def test_stages_have_names(base: Path) -> None:
@@ -190,7 +240,9 @@ def test_stages_have_names(base: Path) -> None:
 # --- what they leave
 
 
-def test_the_folder(done: Path) -> None:
+def test_the_folder(result: StudyResult, done: Path) -> None:
+    assert result.ran == FOUR
+    assert result.pending == ()
     folder = done / "run"
     names = {
         "assumptions.toml", "customers_first.csv", "figures", "manifest.json", "report.html",
@@ -233,8 +285,30 @@ def test_the_long_table(done: Path) -> None:
     assert set(found.loc[found["quantity"] == "mean_npv", "unit"]) == {"EUR"}
 
 
-def test_the_result_is_rebuilt_from_the_folder(done: Path) -> None:
-    fresh, loaded = run(done).findings, StudyResult.load(done / "run").findings
+@pytest.mark.parametrize(
+    ("answer", "quantity", "unit"),
+    [
+        ("implied", "stated_uplift", "share"),
+        ("implied", "segment_uplift", "share"),
+        ("choices", "treat", "flag"),
+        ("choices", "mean_rank", "rank"),
+        ("choices", "best_mean_npv", "EUR"),
+        ("number", "recommended", "segments"),
+        ("regret", "segment_of_group", "segment"),
+        ("split", "variance", "EUR²"),
+        ("split", "share", "share"),
+    ],
+)
+def test_the_long_table_says_what_its_numbers_are(
+    done: Path, answer: str, quantity: str, unit: str
+) -> None:
+    found = pd.read_csv(done / "run" / "study.csv")
+    rows = found[(found["answer"] == answer) & (found["quantity"] == quantity)]
+    assert set(rows["unit"]) == {unit}
+
+
+def test_the_result_is_rebuilt_from_the_folder(result: StudyResult) -> None:
+    fresh, loaded = result.findings, StudyResult.load(result.folder).findings
     assert fresh is not None
     assert loaded is not None
     for found in (fresh, loaded):
@@ -249,11 +323,11 @@ def test_the_result_is_rebuilt_from_the_folder(done: Path) -> None:
     assert np.array_equal(whole.draws.sample, again.draws.sample)  # type: ignore[arg-type]
 
 
-def test_same_study_same_bytes(done: Path, tmp_path: Path) -> None:
-    with stand_ins():
-        read(tmp_path).run(tmp_path / "run")
+def test_same_study_same_bytes(result: StudyResult, tmp_path: Path) -> None:
+    base = copied(result, tmp_path, fitted_only=True)
+    assert run(base, cores=1).ran == FOUR[1:]
     for name in ("manifest.json", "study.nc", "value.nc", "study.csv"):
-        assert (tmp_path / "run" / name).read_bytes() == (done / "run" / name).read_bytes()
+        assert (base / "run" / name).read_bytes() == (result.folder / name).read_bytes()
 
 
 # --- refusals and fallbacks
@@ -296,6 +370,30 @@ def test_means_are_asked_for_by_name(base: Path) -> None:
     assert StudyResult.load(base / "run").findings.simulation.plug_in  # type: ignore[union-attr]
     assert "split" not in result.findings.parts
     assert not (base / "run" / "customers_first.csv").exists()
+
+
+def test_a_programme_that_finds_its_members_is_not_held_against_labels(
+    result: StudyResult, tmp_path: Path
+) -> None:
+    base = copied(result, tmp_path, fitted_only=True)
+    change(base / "study.toml", "[programme]", '[programme]\nreach = "members"')
+    found = run(base, until="money").findings
+    assert found is not None
+    assert {"choices", "split", "resolve"} <= set(found.parts)
+    assert not {"regret", "number", "first_customers"} & set(found.parts)
+
+
+def test_a_poor_fit_hands_out_no_list_of_customers(
+    result: StudyResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = copied(result, tmp_path, fitted_only=True)
+    monkeypatch.setattr("softseg.study.work.Work.fit", property(lambda self: "poor"))
+    found = run(base, until="money").findings
+    assert found is not None
+    assert found.fallback is not None
+    assert found.fallback.case == "fit_poor"
+    assert {"choices", "number"} <= set(found.parts)
+    assert "first_customers" not in found.parts
 
 
 def test_folders_that_are_taken(base: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from softseg.cli.console import err, guarded, out
+from softseg.cli.console import INTERRUPTED, err, fail, guarded, out
 from softseg.cli.options import CoresOption, split_names
 from softseg.errors import NotConverged, UsageError
 from softseg.wording import say
@@ -57,9 +57,13 @@ def run(
         study = study.model_copy(update={"language": language})
     if names:
         study = study.renamed(split_names(names))
-    with Reporter(study.language) as progress:
-        result = study.run(target, cores=cores, progress=progress, only=only, until=until)
-    _conclude(result)
+    try:
+        with Reporter(study.language) as progress:
+            result = study.run(target, cores=cores, progress=progress, only=only, until=until)
+    except KeyboardInterrupt:
+        fail(say("study_run.interrupted", study.language), INTERRUPTED)
+    else:
+        _conclude(result)
 
 
 def _study(file: Path | None, example: bool, target: Path, language: str | None) -> "Study":

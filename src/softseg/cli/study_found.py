@@ -6,17 +6,21 @@ import numpy as np
 
 from softseg.report.roi.facts import HIGH, LOW, MIDDLE, RoiFacts
 from softseg.runs.folder import REPORT
-from softseg.study.manifest import STUDY_XLSX
+from softseg.study.manifest import SEGMENTS, STUDY_XLSX
 from softseg.wording import percent, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     import xarray as xr
 
+    from softseg.decisions.segments.findings import Findings
     from softseg.study.result import StudyResult
 
 BLOCKS: Final = ("judgement", "membership", "parameters")
+WORD_JOINER: Final = "\N{WORD JOINER}"
+"""Keeps minus signs on the line in a browser; terminals may draw it."""
 
 
 def summary(result: "StudyResult") -> list[str]:
@@ -32,29 +36,39 @@ def summary(result: "StudyResult") -> list[str]:
         if found.ledger is not None:
             lines.append(found.ledger.message(language))
         if found.simulation is not None and found.answers is not None:
-            facts = RoiFacts(found.simulation.whole, found.answers, language)
-            lines += _money(facts, found.parts, found.simulation.plug_in)
+            lines += _money(found)
         elif found.fallback is not None:
             lines += found.fallback.todo
-    lines.append(say("study_run.ran", language, stages=_stages(result)))
+    lines.append(_ran(result))
+    if result.pending:
+        stages = _named(result.pending, language)
+        lines.append(say("study_run.pending", language, stages=stages))
+    return lines + [say(key, language, path=str(path)) for key, path in _files(result)]
+
+
+def _files(result: "StudyResult") -> "Iterator[tuple[str, Path]]":
+    """Find what there is to read: the study's report, or that of the segments before it."""
+    folder = result.folder
+    if "report" in result.pending:
+        folder = folder / SEGMENTS
     for key, name in (("cli.report", REPORT), ("study_run.book", STUDY_XLSX)):
-        path = result.folder / name
-        if path.is_file():
-            lines.append(say(key, language, path=str(path)))
-    return lines
+        if (folder / name).is_file():
+            yield key, folder / name
 
 
-def _money(facts: RoiFacts, parts: "Mapping[str, xr.Dataset]", plug_in: bool) -> list[str]:
-    lines = [_worth(facts, plug_in), _pays(facts)]
-    if "choices" in parts:
-        lines.append(_treat(facts, parts["choices"]))
-    if "split" in parts:
-        lines.append(_band(parts["split"], facts.language))
-    if "resolve" in parts:
-        from softseg.decisions.segments.resolve import sentence
+def _money(found: "Findings") -> list[str]:
+    """Return the lines about money; segments that are too small to be shown are left out."""
+    from softseg.report.study import text
+    from softseg.report.study.facts import StudyFacts
 
-        lines.append(sentence(parts["resolve"], facts.language))
-    return lines
+    facts = StudyFacts(found)
+    lines = [_worth(facts.roi, facts.plug_in), _pays(facts.roi)]
+    lines += [text.treat(facts).replace(WORD_JOINER, ""), text.withheld_note(facts)]
+    split = facts.part("split")
+    if split is not None:
+        lines.append(_band(split, facts.language))
+    lines.append(text.resolve(facts))
+    return [line for line in lines if line]
 
 
 def _worth(facts: RoiFacts, plug_in: bool) -> str:
@@ -76,23 +90,6 @@ def _pays(facts: RoiFacts) -> str:
     return say("study_run.pays", facts.language, cases=cases)
 
 
-def _treat(facts: RoiFacts, choices: "xr.Dataset") -> str:
-    """Return which segments to treat, the best first, and which not, with what each is worth."""
-    worth, error = choices["mean_npv"].to_numpy(), choices["mean_npv_error"].to_numpy()
-    names, treat = choices["segment_name"].to_numpy(), choices["treat"].to_numpy().astype(bool)
-
-    def said(which: "np.ndarray") -> str:
-        order = [k for k in np.argsort(-worth, kind="stable") if which[k]]
-        return "; ".join(f"{names[k]} ({facts.money(worth[k], error[k])})" for k in order)
-
-    language = facts.language
-    if not treat.any():
-        return say("study_run.treat_none", language, leave=said(~treat))
-    if treat.all():
-        return say("study_run.treat_all", language, treat=said(treat))
-    return say("study_run.treat", language, treat=said(treat), leave=said(~treat))
-
-
 def _band(split: "xr.Dataset", language: str) -> str:
     shares = {name: float(split["share"].sel(block=name)) for name in BLOCKS}
     if not np.isfinite(list(shares.values())).all():
@@ -101,7 +98,12 @@ def _band(split: "xr.Dataset", language: str) -> str:
     return say("study_run.band", language, **said)
 
 
-def _stages(result: "StudyResult") -> str:
+def _ran(result: "StudyResult") -> str:
     language = result.study.language
-    names = [say(f"study_run.stage.{stage}", language) for stage in result.ran]
-    return ", ".join(names) or say("study_run.stage.none", language)
+    none = "study_run.stage.none_so_far" if result.pending else "study_run.stage.none"
+    stages = _named(result.ran, language) or say(none, language)
+    return say("study_run.ran", language, stages=stages)
+
+
+def _named(stages: "Sequence[str]", language: str) -> str:
+    return ", ".join(say(f"study_run.stage.{stage}", language) for stage in stages)

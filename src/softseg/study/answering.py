@@ -27,10 +27,20 @@ PART: Final = "part_"
 DRAWS: Final = "study_draws"
 LEDGER: Final = "ledger"
 ASSUMPTIONS: Final = "assumptions.toml"
+POOR: Final = "poor"
 FIRST: Final = 100
 """Customers to begin with."""
 HARD: Final = "kmeans"
 """Whose labels the regret is about."""
+SQUARED: Final = "currency squared"
+UNITS: Final = {
+    "choices": {"rank": "rank", "mean_rank": "rank", "treat": "flag", "pays": "flag"},
+    "implied": dict.fromkeys(("uplift", "mean_uplift", "segment_uplift", "stated_uplift"), "share"),
+    "number": {"package": "segment", "recommended": "segments"},
+    "regret": {"segment_of_group": "segment"},
+    "split": dict.fromkeys(("total", "added", "variance", "known"), SQUARED),
+}
+"""Units of the answers about segments that are neither amounts nor told by their names."""
 
 
 def write_money(work: Work, stage: Path) -> None:
@@ -70,6 +80,7 @@ def write_money(work: Work, stage: Path) -> None:
         write_csv(stage / STUDY_CSV, _long(found, simulation.whole.assumptions), language)
     tree.attrs[LEDGER] = json.dumps(dataclasses.asdict(books))
     save(tree, stage / STUDY_NC, language)
+    work.stored = tree
 
 
 def ledger_of(work: Work) -> "Ledger":
@@ -164,7 +175,10 @@ def _parts(work: Work, simulation: "SegmentSimulation") -> dict[str, Callable[[]
     if work.several:
         return found
     found["resolve"] = lambda: resolve(simulation)
-    found["first_customers"] = lambda: _first(work, simulation, customers)
+    if simulation.programme.reach != "assigned":
+        return found  # whom it reaches depends on no rule
+    if work.fit != POOR:  # the list does not stand then, see `fallback`
+        found["first_customers"] = lambda: _first(work, simulation, customers)
     if HARD in rules:
         found["regret"] = lambda: regret(simulation, HARD)
     groups = {
@@ -172,7 +186,7 @@ def _parts(work: Work, simulation: "SegmentSimulation") -> dict[str, Callable[[]
         for name, labels in rules.items()
         if name.startswith(PARTITION)
     }
-    if groups and simulation.programme.reach == "assigned":
+    if groups:
         amount = (customers["amount"] * customers["count"]).to_numpy()
         handling = work.study.segments.handling
         found["number"] = lambda: number_in_money(
@@ -209,5 +223,8 @@ def _long(found: Mapping[str, xr.Dataset], assumptions: "Assumptions") -> "pd.Da
         if name != f"{PART}first_customers"
     }
     frame = long_frame(kept, assumptions)
-    heads = frame["quantity"].str.contains("customers")
-    return frame.assign(unit=frame["unit"].mask(heads, "customers"))
+    units = frame["unit"].mask(frame["quantity"].str.contains("customers"), "customers")
+    for answer, known in UNITS.items():
+        own = frame["quantity"].where(frame["answer"] == answer).map(known)
+        units = own.replace(SQUARED, f"{assumptions.currency}²").fillna(units)
+    return frame.assign(unit=units)

@@ -36,7 +36,7 @@ class Record(BaseModel):
     Attributes
     ----------
     key
-        Hash of all it depends on.
+        Hash of all it depends on; empty once a stage before it was done anew with other things.
     files
         SHA-256 of every file it left, by name.
     """

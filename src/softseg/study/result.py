@@ -41,12 +41,15 @@ class StudyResult:
         What page and workbook read; None before the fit is done.
     ran
         Stages that were done just now, in order; the others had nothing to do.
+    pending
+        Stages that were not asked for and that have something to do.
     """
 
     study: Study
     folder: Path
     findings: "Findings | None"
     ran: tuple[StageName, ...] = ()
+    pending: tuple[StageName, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -60,27 +63,30 @@ class StudyResult:
         Raises
         ------
         FileError
-            Where there is none, or a file is damaged or of another run.
+            Where there is none, or a file is damaged or of another run, or the money is older
+            than the segments.
         """
         folder = Path(folder)
         manifest = read_study_manifest(folder, language)
         money = manifest.stages.get("money")
-        if money is None or not intact(folder, money.files):
+        if money is None or not money.key or not intact(folder, money.files):
             raise FileError(say("study_run.mixed", language, folder=folder.name))
         study = Study.model_validate_json(json.dumps(manifest.study)).at(folder / STUDY_TOML)
         return cls(study, folder, found_in(Work(study, folder)))
 
 
-def found_in(work: Work) -> "Findings":
-    """Return what stands in the folder of a study, with its names and in its language."""
+def found_in(work: Work, *, money: bool = True) -> "Findings":
+    """Return what stands in the folder of a study, with its names and in its language.
+
+    Without `money` that is the fit alone, whatever else stands there.
+    """
     if work.found is None:
-        work.found = _findings(work)
+        work.found = _findings(work, money)
     return work.found
 
 
-def _findings(work: Work) -> "Findings":
+def _findings(work: Work, money: bool) -> "Findings":
     from softseg.decisions.segments.findings import Findings
-    from softseg.results.storage import load
 
     study, run = work.study, work.run
     summary, dendrogram = stored_comparison(work.tree)
@@ -100,9 +106,9 @@ def _findings(work: Work) -> "Findings":
         dendrogram=dendrogram,
         run=_run(work),
     )
-    if not (work.folder / STUDY_NC).is_file():
+    if not (money and (work.folder / STUDY_NC).is_file()):
         return found
-    stored = load(work.folder / STUDY_NC, study.language)
+    stored = work.stored
     found = dataclasses.replace(found, ledger=_ledger(stored))
     if work.gate != GOOD:
         return found

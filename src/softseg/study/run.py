@@ -67,7 +67,14 @@ def run_study(
                 ledger_of(work)  # before the fit, for it takes a while
             manifest = _do(work, stage, keys[stage], manifest)
             ran.append(stage)
-        return StudyResult(study, folder, found_in(work), tuple(ran))
+        pending: tuple[StageName, ...] = tuple(
+            stage
+            for stage in STAGES[STAGES.index(wanted[-1]) + 1 :]
+            if not manifest.is_done(stage, keys[stage], folder)
+        )
+        # Money of other files may stand there, even of another number of segments.
+        found = found_in(work, money="money" not in pending)
+        return StudyResult(study, folder, found, tuple(ran), pending)
 
 
 def _do(work: Work, stage: StageName, key: str, manifest: StudyManifest) -> StudyManifest:
@@ -79,16 +86,23 @@ def _do(work: Work, stage: StageName, key: str, manifest: StudyManifest) -> Stud
         segments = manifest.stages["segments"].key
         manifest = _noted(work, "segments", segments, rename(work), manifest)
     record = _write(work, stage, manifest.stages.get(stage))
-    if stage == "value":
-        work.forget("valued")
     return _noted(work, stage, key, record, manifest)
 
 
 def _noted(
     work: Work, stage: StageName, key: str, record: Record, manifest: StudyManifest
 ) -> StudyManifest:
-    """Write the manifest with one stage anew and return it."""
+    """Write the manifest with one stage anew and return it.
+
+    Where the stage depends on other things than before, the later ones keep their files and lose
+    their keys: what they have left does not belong to it.
+    """
     stages = {**manifest.stages, stage: record.model_copy(update={"key": key})}
+    before = manifest.stages.get(stage)
+    if before is not None and before.key != key:
+        for later in STAGES[STAGES.index(stage) + 1 :]:
+            if later in stages:
+                stages[later] = stages[later].model_copy(update={"key": ""})
     done = StudyManifest(
         versions=roi_versions(),
         study=moved(work.study, work.folder).data(),

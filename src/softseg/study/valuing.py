@@ -49,7 +49,8 @@ def write_value(work: Work, stage: Path) -> None:
         labels = ((RULE, CUSTOMER), np.stack([*rules.values()]).astype(np.int64))
         names = np.array([*rules], dtype=np.str_)
         groups[f"/{CUSTOMERS}"] = customers.assign(label=labels).assign_coords({RULE: names})
-    save(xr.DataTree.from_dict(groups), stage / VALUE_NC, work.study.language)
+    work.valued = xr.DataTree.from_dict(groups)
+    save(work.valued, stage / VALUE_NC, work.study.language)
     work.report("study_value", 1.0)
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from softseg.runs.folder import Run, open_run
 from softseg.study.file import SEVERAL, Study
-from softseg.study.manifest import SEGMENTS, VALUE_NC
+from softseg.study.manifest import SEGMENTS, STUDY_NC, VALUE_NC
 from softseg.study.names import names_of
 
 if TYPE_CHECKING:
@@ -119,6 +119,13 @@ class Work:
         from softseg.results.storage import load
 
         return load(self.folder / VALUE_NC, self.study.language)
+
+    @cached_property
+    def stored(self) -> xr.DataTree:
+        """What the money stage has left: the draws and all answers."""
+        from softseg.results.storage import load
+
+        return load(self.folder / STUDY_NC, self.study.language)
 
     def forget(self, *names: str) -> None:
         """Forget what was read, because its file is another one now."""

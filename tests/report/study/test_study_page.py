@@ -153,7 +153,7 @@ def test_the_summary_says_what_was_found(page: str) -> None:
     assert sentence(found["resolve"], "en") in lines
     share, error = (float(found["split"][n].sel(block="judgement"))
                     for n in ("share", "share_error"))  # fmt: skip
-    assert f"{roi.share(share, error)} comes from the economic assumptions" in lines[3]
+    assert f"the economic assumptions ({roi.share(share, error)})" in squeezed(lines[3])
 
 
 def test_numbers_by_segment_are_those_of_the_datasets(page: str) -> None:
@@ -268,6 +268,35 @@ def test_findings_without_money_or_parts_make_a_page() -> None:
     totals = render(replace(good(), parts={}))
     assert "What each segment brings" not in totals
     assert "The programme as a whole" in totals
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_totals_over_several_numbers_of_segments_say_so() -> None:
+    one = good()
+    assert one.simulation is not None
+    value = one.simulation.value.assign_attrs(weights='{"2": 0.25, "3": 0.75}', pooling="stacking")
+    parts = {name: one.parts[name] for name in ("implied", "split")}
+    several = replace(one, simulation=replace(one.simulation, value=value), parts=parts)
+    page = plain_text(render(several))
+    assert page.count("2 segments (25%) and 3 segments (75%)") == 2
+    assert "The programme is written for 3 segments" in page
+    assert "Revenue reached" not in page.split("Ranges of levers")[0]
+    assert "All levers together" in page
+    assert "weighted by how well" not in plain_text(render(one))
+
+
+def test_the_package_for_everybody_is_named() -> None:
+    facts = StudyFacts(good())
+    number = good().parts["number"]
+    package = number["package"].copy()
+    package[0] = 0
+    package[0, 0] = 2
+    one = number.assign(package=package, recommended=1)
+    findings = replace(good(), parts={**good().parts, "number": one})
+    assert "It is the package for Beta, given to everybody." in text.number(StudyFacts(findings))
+    several = replace(good(), parts={**good().parts, "number": number.assign(recommended=3)})
+    assert "given to everybody" not in text.number(StudyFacts(several))
+    assert facts.say("number.ask") in " ".join(text.summary(StudyFacts(findings)))
 
 
 def nothing_drawn(_facts: StudyFacts) -> dict[str, str]:

@@ -14,7 +14,7 @@ from softseg.report.study.page import render
 from softseg.report.study.tables import certainty_rows, gap_rows, gate_rows, profile_rows, size_rows
 from softseg.report.study.text import certainty
 from softseg.report.study.withheld import withheld_cells, withheld_of
-from study_findings import NAMES, good
+from study_findings import NAMES, good, made
 
 
 def test_a_small_group_takes_the_next_one_along() -> None:
@@ -49,37 +49,78 @@ def test_no_withheld_cell_follows_from_a_printed_sum(customers: np.ndarray) -> N
 
 
 def test_withheld_segments_stand_nowhere() -> None:
-    findings = replace(good(), smallest_cell=50.0)
+    findings = replace(good(), smallest_cell=40.0)
     facts = StudyFacts(findings)
     size = facts.every.size("customers").mean
-    assert (size < 50).tolist() == [False, False, True]
-    assert facts.withheld.segments.tolist() == [False, True, True]
+    assert (size < 40).tolist() == [False, False, True]
+    assert facts.withheld.segments.tolist() == [True, False, True]
     rows = size_rows(facts)
-    assert [bool(row["absent"]) for row in rows] == [False, True, True]
-    assert rows[2]["absent"] == "fewer than 50 customers"
-    assert facts.treated == [1]
+    assert [bool(row["absent"]) for row in rows] == [True, False, True]
+    assert rows[2]["absent"] == "fewer than 40 customers"
+    assert facts.treated == [2]
     for language in ("en", "de"):
         figures: dict[str, str] = {}
         page = render(replace(findings, language=language), figures)
         for svg in figures.values():
             drawn = " ".join(re.findall(r">([^<]+)</text>", svg))
-            assert NAMES[1] not in drawn
+            assert NAMES[0] not in drawn
             assert NAMES[2] not in drawn
         body = page.split("</header>")[1]
         # named where it says that they are not shown, and as the subject of stated levers
         cards = re.findall(r'<article class="card".*?</article>', body, flags=re.S)
         assert len(cards) == 2
-        assert all(NAMES[0] in card for card in cards)
+        assert all(NAMES[1] in card for card in cards)
     shown = render(findings)
     data = findings.parts["by_segment"]
-    for k in (2, 3):
+    for k in (1, 3):
         npv = (
-            data["npv"].sel(segment=k, quantile=0.5),
-            data["npv_error"].sel(segment=k, quantile=0.5),
+            data["npv"].sel(segment=k, quantile=0.05),
+            data["npv_error"].sel(segment=k, quantile=0.05),
         )
         assert facts.roi.money(*npv) not in shown
         base = float(findings.simulation.whole.assumptions.inputs[f"s{k}_value"].value)  # type: ignore[union-attr, arg-type]
         assert facts.roi.money(base) not in shown
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_sums_over_some_segments_do_not_give_a_hidden_one_away() -> None:
+    findings, choices = good(), good().parts["choices"]
+    best = StudyFacts(findings).roi.money(
+        float(choices["best_mean_npv"]), float(choices["best_mean_npv_error"])
+    )
+    number = findings.parts["number"]
+    before = [StudyFacts(findings).roi.money(float(x)) for x in number["net"].values]
+    open_page = render(findings)
+    assert best in open_page
+    assert "How many segments, in money" in open_page
+    hidden = replace(findings, smallest_cell=40.0)
+    assert StudyFacts(hidden).silent == {1, 3}
+    page = render(hidden)
+    assert best not in page
+    assert "How many segments, in money" not in page
+    assert not any(amount in page for amount in before)
+    assert ">Shared<" in page  # two are missing from the whole
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_one_treated_segment_does_not_follow_from_the_whole() -> None:
+    plan = good().programme
+    one = made(NAMES, plan.model_copy(update={"segments": plan.segments[2:]}))
+    facts = StudyFacts(replace(one, smallest_cell=40.0))
+    assert facts.alone
+    assert not facts.treated
+    page = render(facts.findings)
+    assert ">Shared<" not in page
+    assert "All levers together" not in page
+    assert ">Shared<" in render(replace(one, smallest_cell=1.0))
+
+
+def test_a_segment_of_which_few_are_reached_is_not_shown() -> None:
+    findings = replace(good(), smallest_cell=49.5)
+    facts = StudyFacts(findings)
+    assert facts.every.size("customers").mean[0] > 49.5
+    assert not facts.is_shown(1)
+    assert facts.absent(1) == "the programme reaches fewer than 50 of its customers"
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -178,7 +178,7 @@ def test_bands_hold_every_answer_with_its_error() -> None:
     part = found.parts["split"].sel(block="membership")
     shown = rows["The customers: which segment each belongs to"]
     assert shown[:2] == pytest.approx([float(part["share"]), float(part["share_error"])])
-    lost = rows["Lost by deciding on hard labels"]
+    lost = rows["Lost by fixed groups"]
     assert lost[0] == pytest.approx(float(found.parts["regret"]["mean_regret"]))
     assert lost[5] == pytest.approx(float(found.parts["regret"]["p_regret"]))
     two = found.parts["number"].sel(n_segments=2)

@@ -57,6 +57,7 @@ def segment_map(
         style.number_axis(axis, language, 5)
         axis.set_label_text(_axis_name(plane, number, language))
     style.plain(axes, "both")
+    axes.tick_params(labelbottom=False, labelleft=False)  # distances count, positions mean nothing
     return figure
 
 

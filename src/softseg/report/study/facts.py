@@ -1,5 +1,7 @@
 """What the report of a study reads from its findings, found in one form."""
 
+import json
+import math
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,12 +11,13 @@ import numpy as np
 import xarray as xr
 
 from softseg.decisions.answers.collect import Answers
+from softseg.decisions.segments.expand import base_rows, segment_number
 from softseg.decisions.segments.findings import Findings
 from softseg.decisions.segments.programme import SegmentProgramme
 from softseg.names import SEGMENT, SEGMENT_NAME
-from softseg.report.facts import Facts, clean
+from softseg.report.facts import Array, Facts, clean
 from softseg.report.roi.facts import RoiFacts
-from softseg.report.study.withheld import Withheld
+from softseg.report.study.withheld import Withheld, hidden_segments, reached
 from softseg.wording import has, number, say
 
 GOOD: Final = "good"
@@ -66,7 +69,11 @@ class StudyFacts:
     @cached_property
     def withheld(self) -> Withheld:
         """What too few customers stand behind."""
-        return Withheld(self.every, self.findings.smallest_cell)
+        sizes, smallest = self.every.size("customers").mean, self.findings.smallest_cell
+        simulation = self.findings.simulation
+        heads = {} if simulation is None else reached(simulation)
+        hidden = hidden_segments(sizes, self.planned, heads, smallest)
+        return Withheld(self.every, smallest, hidden)
 
     @cached_property
     def seen(self) -> Facts:
@@ -92,8 +99,14 @@ class StudyFacts:
 
     def absent(self, segment: int) -> str:
         """Return why a segment is not shown."""
-        small = self.withheld.small(segment - 1)
-        return self.say("withheld.small" if small else "withheld.beside", smallest=self.smallest)
+        simulation = self.findings.simulation
+        key = "beside"
+        if self.withheld.small(segment - 1):
+            key = "small"
+        elif simulation is not None:
+            heads = reached(simulation).get(segment, math.inf)
+            key = "reached" if heads < self.findings.smallest_cell else "beside"
+        return self.say(f"withheld.{key}", smallest=self.smallest)
 
     # --- money ------------------------------------------------------------------------------
 
@@ -127,21 +140,52 @@ class StudyFacts:
         return [] if simulation is None else sorted(filter(self.is_shown, simulation.names))
 
     @cached_property
-    def programmes(self) -> dict[int, SegmentProgramme]:
-        """What is done with each segment, by its number; segments that may be shown."""
-        from softseg.decisions.segments.expand import segment_number
-
+    def planned(self) -> dict[int, SegmentProgramme]:
+        """What is done with each segment, by its number."""
         names = self.findings.segment_names
         found = {
             segment_number(entry.segment, names): entry
             for entry in self.findings.programme.segments
         }
-        return {k: entry for k, entry in found.items() if k is not None and self.is_shown(k)}
+        return {k: entry for k, entry in found.items() if k is not None}
+
+    @cached_property
+    def programmes(self) -> dict[int, SegmentProgramme]:
+        """What is done with each segment that may be shown, by its number."""
+        return {k: entry for k, entry in self.planned.items() if self.is_shown(k)}
+
+    @cached_property
+    def silent(self) -> frozenset[int]:
+        """Treated segments that are not shown.
+
+        Where there are some, no sum may be shown over other sets of segments than all of them.
+        """
+        return frozenset(k for k in self.planned if not self.is_shown(k))
+
+    @property
+    def alone(self) -> bool:
+        """Whether one treated segment is not shown, which the whole less the shared part is."""
+        return len(self.silent) == 1
+
+    @cached_property
+    def bases(self) -> dict[str, Array]:
+        """Rows of the fitted model that the assumptions rest on, by id, each (sample,)."""
+        found = self.findings.simulation
+        if found is None:
+            return {}
+        return base_rows(found.expanded, found.value, found.programme, found.rule)
+
+    @cached_property
+    def pooled(self) -> dict[int, float]:
+        """Weights of the numbers of segments that the totals are pooled over, where they are."""
+        simulation = self.findings.simulation
+        said = "" if simulation is None else simulation.value.attrs.get("weights", "")
+        return {int(n): float(w) for n, w in json.loads(said or "{}").items()}
 
     def part(self, name: str) -> xr.Dataset | None:
         """Return an answer about the segments, those that may be shown; None where it is absent."""
         data = self.findings.parts.get(name)
-        if data is None or not self.money_shown:
+        if data is None or not self.money_shown or (name == "number" and self.silent):
             return None
         if SEGMENT in data.dims:
             kept = [int(k) for k in data[SEGMENT].to_numpy() if self.is_shown(int(k))]
@@ -157,7 +201,7 @@ class StudyFacts:
         low, middle, high = (
             show(*self.roi.number(data, name, quantile=q, **at)) for q in (LOW, MIDDLE, HIGH)
         )
-        return middle, "" if low == high else self.roi.say("to", low=low, high=high)
+        return kept(middle), "" if low == high else kept(self.roi.say("to", low=low, high=high))
 
 
 def kept(text: str) -> str:

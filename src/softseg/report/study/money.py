@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from softseg.decisions.inputs.schema import BENEFITS, COSTS, Input
-from softseg.decisions.segments.expand import base_rows, segment_id
+from softseg.decisions.segments.expand import segment_id
 from softseg.decisions.segments.programme import SegmentInput
 from softseg.decisions.segments.resolve import block_label
 from softseg.report import style
@@ -19,6 +19,8 @@ from softseg.report.study.tables import capital, error_words
 from softseg.wording import say
 
 MOST_QUESTIONS: Final = 8
+TELLING: Final = 0.001
+"""Share of the variance below which, or beside all, its error says nothing more."""
 
 type Text = str | tuple[str, str]
 type Row = tuple[str, list[Text]]
@@ -106,8 +108,9 @@ def _base(facts: StudyFacts, segment: int, entry: SegmentInput) -> str:
 
 def _numbers(facts: StudyFacts, segment: int) -> list[tuple[str, str, str]]:
     """Return what a segment brings: label, number, and its band."""
-    rows = [(facts.say("strategy.reached"), *_reached(facts, segment))]
     roi = facts.roi
+    # over several numbers of segments only totals mean the same in every model
+    rows = [] if facts.pooled else [(facts.say("strategy.reached"), *_reached(facts, segment))]
     found = facts.part("by_segment")
     if found is not None:
         at = {"segment": segment}
@@ -130,11 +133,9 @@ def _numbers(facts: StudyFacts, segment: int) -> list[tuple[str, str, str]]:
 
 def _reached(facts: StudyFacts, segment: int) -> tuple[str, str]:
     """Return the value that the programme reaches in a segment, a year, with its band."""
-    simulation = facts.findings.simulation
-    if simulation is None:
+    if not facts.bases:
         return "–", ""
-    args = (simulation.expanded, simulation.value, simulation.programme, simulation.rule)
-    row = base_rows(*args)[segment_id(segment, "value")]
+    row = facts.bases[segment_id(segment, "value")]
     low, high = np.quantile(row, (LOW, HIGH))
     roi = facts.roi
     band = "" if facts.plug_in else roi.say("to", low=roi.money(low), high=roi.money(high))
@@ -160,7 +161,8 @@ def segment_rows(facts: StudyFacts) -> list[Row]:
     rows = [
         (facts.numbered(k), _segment_cells(facts, found, "", {"segment": k})) for k in facts.treated
     ]
-    rows.append((facts.say("money.shared"), _segment_cells(facts, found, "shared_", {})))
+    if not facts.alone:
+        rows.append((facts.say("money.shared"), _segment_cells(facts, found, "shared_", {})))
     rows.append((facts.say("money.whole"), _segment_cells(facts, found, "whole_", {})))
     return rows
 
@@ -173,7 +175,9 @@ def _segment_cells(facts: StudyFacts, found: Any, prefix: str, at: dict[str, Any
     return [
         facts.range_of(found, f"{prefix}npv", **at),
         (roi.money(mean, error), error_words(facts, error)),
-        roi.share(*roi.number(found, f"{prefix}p_npv_positive", **at)),
+        roi.share(*roi.number(found, f"{prefix}p_npv_positive", **at))
+        if prefix != "shared_"
+        else "–",
         roi.ratio(*ratio) if prefix != "shared_" else "–",
         roi.years(*roi.number(found, f"{prefix}payback", quantile=MIDDLE, **at))
         if prefix != "shared_"
@@ -216,7 +220,7 @@ def split_rows(facts: StudyFacts) -> list[Row]:
     for block in map(str, found["block"].values):
         share, error = roi.number(found, "share", block=block)
         points = numbers.plus_minus(numbers.points(error, facts.language))
-        points = points if np.isfinite(error) else ""
+        points = points if np.isfinite(error) and TELLING <= share <= 1.0 - TELLING else ""
         spread = float(np.sqrt(max(float(found["variance"].sel(block=block)), 0.0)))
         label = capital(say(f"split.block.{block}", facts.language))
         rows.append((label, [(roi.share(max(share, 0.0), error), points), roi.money(spread)]))
@@ -228,13 +232,15 @@ def question_rows(facts: StudyFacts) -> list[Row]:
     found, roi = facts.part("resolve"), facts.roi
     if found is None:
         return []
-    worth = found["evppi"].to_numpy() + np.where(
-        found["block"].to_numpy() == "membership", float(found["targeting"]), 0.0
+    members = found["block"].to_numpy() == "membership"
+    worth = found["evppi"].to_numpy() + np.where(members, float(found["targeting"]), 0.0)
+    errors = np.hypot(
+        found["evppi_error"].to_numpy(), np.where(members, float(found["targeting_error"]), 0.0)
     )
     rows: list[Row] = []
     for i in np.argsort(-worth, kind="stable")[:MOST_QUESTIONS]:
         block = str(found["block"].values[i])
-        error = float(found["evppi_error"].values[i])
+        error = float(errors[i])
         if worth[i] <= max(2 * error if np.isfinite(error) else 0.0, 0.5):
             continue
         label = block_label(found, block, facts.language)
@@ -284,14 +290,14 @@ def regret_rows(facts: StudyFacts) -> list[Row]:
 def implied_rows(facts: StudyFacts) -> list[Row]:
     """Return the growth of revenue that the levers add up to."""
     found, roi = facts.part("implied"), facts.roi
-    if found is None or not facts.treated:
+    if found is None or not facts.treated or facts.alone:
         return []
 
     def shown(share: float, _error: float = 0.0) -> str:
         return percent(share, 2, facts.language)
 
     rows: list[Row] = []
-    for k in facts.treated:
+    for k in [] if facts.pooled else facts.treated:
         cells: list[Text] = [
             shown(roi.number(found.sel(adjusted=a), "segment_uplift", segment=k)[0])
             for a in (False, True)
@@ -314,12 +320,13 @@ def year_rows(facts: StudyFacts) -> tuple[list[str], list[Row]]:
         return [], []
     years = [int(y) for y in found["year"].to_numpy()]
     first = roi.assumptions.first_year
-    head = [f"{y}" if first is None else f"{first + y - 1}" for y in years]
+    head = [facts.say("years.year", year=y) if first is None else f"{first + y - 1}" for y in years]
 
     def cells(prefix: str, at: dict[str, Any]) -> list[Text]:
         return [facts.range_of(found, f"{prefix}profit", year=y, **at) for y in years]
 
     rows: list[Row] = [(facts.numbered(k), cells("", {"segment": k})) for k in facts.treated]
-    rows.append((facts.say("money.shared"), cells("shared_", {})))
+    if not facts.alone:
+        rows.append((facts.say("money.shared"), cells("shared_", {})))
     rows.append((facts.say("money.whole"), cells("whole_", {})))
     return head, rows

@@ -21,7 +21,7 @@ from softseg.wording import say
 
 GLOSSARY: Final = ("segment", "membership", "interval", "verdict", "power")
 ROI_GLOSSARY: Final = ("npv", "roi", "payback", "margin", "counterfactual", "variance")
-OWN_GLOSSARY: Final = ("ledger", "lever", "judgement", "case")
+OWN_GLOSSARY: Final = ("ledger", "lever", "judgement", "case", "net_value")
 
 
 def write_study_report(
@@ -169,6 +169,7 @@ def _strategies(facts: StudyFacts) -> dict[str, Any]:
         "year_head": year_head,
         "years": years,
         "reach": text.reach(facts),
+        "pooled": text.pooled(facts),
         "untreated": text.untreated(facts),
         "segment_money": money.segment_rows(facts),
         "choices": money.choice_rows(facts),
@@ -218,7 +219,8 @@ def _audit(facts: StudyFacts) -> dict[str, Any]:
 
 
 def _glossary(facts: StudyFacts) -> list[tuple[str, str]]:
-    own = [(facts.say(f"word.{g}"), facts.say(f"meaning.{g}")) for g in OWN_GLOSSARY]
+    names = [*OWN_GLOSSARY, "k_means"] if facts.part("regret") is not None else OWN_GLOSSARY
+    own = [(facts.say(f"word.{g}"), facts.say(f"meaning.{g}")) for g in names]
     segments = [
         (
             facts.every.say(f"report.glossary.{g}.term"),

@@ -120,7 +120,8 @@ def years(facts: StudyFacts) -> Any:
         Path(facts.numbered(k), k - 1, _by_year(found["profit"].sel(segment=k)))
         for k in facts.treated
     ]
-    paths.append(Path(facts.say("years.shared"), None, _by_year(found["shared_profit"])))
+    if not facts.alone:
+        paths.append(Path(facts.say("years.shared"), None, _by_year(found["shared_profit"])))
     known = facts.roi.assumptions
     return draw(paths, known.currency, facts.language, known.first_year)
 

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from softseg.decisions.segments.expand import base_rows
 from softseg.report import tables
 from softseg.report.amounts import customers, fixed, percent, share_interval
 from softseg.report.facts import VERDICTS, Facts, clean
@@ -13,6 +12,8 @@ from softseg.report.study.facts import HIGH, LOW, StudyFacts
 from softseg.report.study.withheld import key_of
 from softseg.wording import money as plain_money
 
+MOST_VALUES: Final = 3
+"""Value columns in the table of sizes; the workbook has all."""
 STEPS: Final = ("prepared", "analysed", "decided", "implemented", "reviewed")
 
 
@@ -69,7 +70,6 @@ def size_rows(facts: StudyFacts) -> list[dict[str, Any]]:
     """Return the size of every segment, or why it is not shown."""
     every = facts.every
     count, share = every.size("customers"), every.size("share")
-    column = every.value_names[0] if every.value_names else None
     rows = []
     for k in range(every.n_segments):
         row: dict[str, Any] = {"name": every.numbered_names[k], "absent": ""}
@@ -82,7 +82,7 @@ def size_rows(facts: StudyFacts) -> list[dict[str, Any]]:
             (customers(count.mean[k], facts.language), f"{low}–{high}"),
             share_interval(share[k], facts.language),
         ]
-        if column is not None:
+        for column in every.value_names[:MOST_VALUES]:
             row["cells"].append(share_interval(every.value(column)[k], facts.language))
         rows.append(row)
     return rows
@@ -92,10 +92,8 @@ def size_head(facts: StudyFacts) -> list[str]:
     """Return the heads of the columns of `size_rows`."""
     every = facts.every
     head = [facts.word("size", "customers"), facts.word("size", "share")]
-    if every.value_names:
-        label = every.value_label(every.value_names[0])
-        head.append(facts.say("size.value", value=label))
-    return head
+    labels = [every.value_label(column) for column in every.value_names[:MOST_VALUES]]
+    return [*head, *(facts.say("size.value", value=label) for label in labels)]
 
 
 def certainty_rows(facts: StudyFacts) -> list[tuple[str, list[str]]]:
@@ -259,8 +257,7 @@ def assumption_rows(facts: StudyFacts) -> list[dict[str, str]]:
     simulation, roi = facts.findings.simulation, facts.roi
     if simulation is None:
         return []
-    args = (simulation.expanded, simulation.value, simulation.programme, simulation.rule)
-    drawn, owners = base_rows(*args), simulation.expanded.owner
+    drawn, owners = facts.bases, simulation.expanded.owner
     found = []
     for row in rows_of(roi):
         id = row["id"]
@@ -300,6 +297,6 @@ def capital(text: str) -> str:
 def error_words(facts: StudyFacts, error: float) -> str:
     """Return the Monte Carlo error of an amount as it stands behind it."""
     roi = facts.roi
-    if not np.isfinite(error):
+    if not np.isfinite(error) or round(error) == 0:
         return ""
     return numbers.plus_minus(numbers.error_of_money(error, roi.currency, facts.language))

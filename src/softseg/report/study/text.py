@@ -11,7 +11,7 @@ from softseg.report.amounts import customers, listing, percent
 from softseg.report.facts import clean
 from softseg.report.roi.text import gain_or_loss
 from softseg.report.study.facts import HIGH, LOW, MIDDLE, StudyFacts
-from softseg.report.text import held_by_top
+from softseg.report.study.tables import capital
 from softseg.wording import say
 
 MOST_NAMED: Final = 3
@@ -29,12 +29,12 @@ def summary(facts: StudyFacts) -> list[str]:
     if not facts.money_shown:
         return []
     lines = [
-        worth(facts),
+        " ".join(line for line in (worth(facts), pooled(facts)) if line),
         pays(facts),
         treat(facts),
         drivers(facts),
         resolve(facts),
-        number(facts),
+        f"{facts.say('number.ask')} {number(facts)}" if number(facts) else "",
         regret(facts),
         implied(facts),
     ]
@@ -58,6 +58,19 @@ def worth(facts: StudyFacts) -> str:
         "high": gain_or_loss(roi, *high, key="to_"),
     }
     return facts.say("summary.worth", **values, **ends)
+
+
+def pooled(facts: StudyFacts) -> str:
+    """Return over which numbers of segments the totals are pooled, "" where there is one."""
+    if not facts.pooled:
+        return ""
+    models = [
+        facts.say("pooled.model", n=n, weight=facts.roi.share(weight))
+        for n, weight in sorted(facts.pooled.items())
+    ]
+    return facts.say(
+        "pooled.line", models=listing(models, facts.say("and")), reference=facts.every.n_segments
+    )
 
 
 def pays(facts: StudyFacts) -> str:
@@ -88,10 +101,25 @@ def treat(facts: StudyFacts) -> str:
         lines.append(facts.say(f"summary.treat{suffix}", names=listing(yes, conjunction)))
     if no:
         lines.append(facts.say(f"summary.leave{suffix}", names=listing(no, conjunction)))
-    if not pays:
-        amount = facts.roi.money(*facts.roi.number(found, "best_mean_npv"))
-        lines.append(facts.say("summary.best_loses", amount=amount))
+    if not facts.silent:  # the sum over this set would say what a hidden segment brings
+        lines.append(_together(facts, found))
     return " ".join(lines)
+
+
+def _together(facts: StudyFacts, found: Any) -> str:
+    """Return what the segments to treat are worth together, after all that is shared."""
+    roi = facts.roi
+    best, whole = (roi.money(*roi.number(found, f"{of}_mean_npv")) for of in ("best", "whole"))
+    if not bool(found["pays"]):
+        return facts.say("summary.best_loses", amount=best)
+    every = bool(found["treat"].all())
+    return facts.say(
+        "summary.best_all" if every else "summary.best",
+        against=facts.say(f"against.{roi.assumptions.counterfactual}"),
+        best=best,
+        cases=roi.cases(roi.number(found, "best_p_npv_positive")[0]),
+        **({} if every else {"whole": whole}),
+    )
 
 
 def _worth_of(facts: StudyFacts, found: Any, segment: int) -> str:
@@ -146,7 +174,13 @@ def resolve(facts: StudyFacts) -> str:
 def number(facts: StudyFacts) -> str:
     """Return the sentence on the number of segments in money."""
     found = facts.part("number")
-    return "" if found is None else recommendation(found, facts.roi.currency, facts.language)
+    if found is None:
+        return ""
+    line = recommendation(found, facts.roi.currency, facts.language)
+    used = found["package"].sel(n_segments=int(found["recommended"])).to_numpy()
+    if int(found["recommended"]) > 1 or not used.any():
+        return line
+    return f"{line} {facts.say('number.package', name=facts.name(int(used.max())))}"
 
 
 def regret(facts: StudyFacts) -> str:
@@ -171,7 +205,7 @@ def regret(facts: StudyFacts) -> str:
 def implied(facts: StudyFacts) -> str:
     """Return the growth of revenue that the levers add up to, beside what is stated."""
     found = facts.part("implied")
-    if found is None or not facts.treated:
+    if found is None or not facts.treated or facts.alone:
         return ""
     roi = facts.roi
     full, risky = found.sel(adjusted=False), found.sel(adjusted=True)
@@ -192,8 +226,8 @@ def implied(facts: StudyFacts) -> str:
         + facts.say(
             "implied.stated",
             stated=roi.ratio(stated),
-            cases=roi.cases(roi.number(full, "p_at_most_stated")[0]),
-            risk_cases=roi.cases(roi.number(risky, "p_at_most_stated")[0]),
+            cases=roi.cases(1.0 - roi.number(full, "p_at_most_stated")[0]),
+            risk_cases=roi.cases(1.0 - roi.number(risky, "p_at_most_stated")[0]),
         )
     )
 
@@ -231,8 +265,20 @@ def certainty(facts: StudyFacts) -> str:
 
 def concentration(facts: StudyFacts) -> str:
     """Return what the most valuable customers bring of the first value column."""
-    names = facts.seen.value_names
-    return held_by_top(facts.seen, names[0], TOPS) if names else ""
+    seen = facts.seen
+    if not seen.value_names or seen.value_names[0] not in seen.concentration:
+        return ""
+    known, held = seen.concentration[seen.value_names[0]]
+    shares = [
+        (percent(top, 0, facts.language), percent(float(held[at]), 0, facts.language))
+        for top in TOPS
+        for at in np.flatnonzero(np.isclose(known, top))
+        if np.isfinite(held[at])
+    ]
+    parts = [facts.say("concentration.part", top=top, held=part) for top, part in shares]
+    value = capital(seen.value_label(seen.value_names[0]))
+    listed = listing(parts, facts.say("and"))
+    return facts.say("concentration.sentence", value=value, parts=listed) if parts else ""
 
 
 def first_customers(facts: StudyFacts) -> str:

@@ -6,6 +6,7 @@ them: at least two cells, and together no fewer customers than the smallest cell
 every sum.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -15,6 +16,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from softseg import names
+from softseg.decisions.segments.worth import SegmentSimulation
+from softseg.names import ASSIGNED, RULE, SEGMENT
 from softseg.report.facts import VERDICTS, Array, Facts, Line, clean
 
 type Mask = NDArray[np.bool_]
@@ -22,6 +25,8 @@ type Mask = NDArray[np.bool_]
 OUT_OF_SIGHT: Final = -np.inf
 """Drawn nowhere: what stands in the place of a withheld cell in the tree of the figures."""
 POSITIVE: Final = "share_positive"
+NOBODY: Final = 1e-9
+"""Customers of an empty segment: fewer than any cell that is shown."""
 
 
 def withheld_of(customers: Array, smallest: float) -> Mask:
@@ -66,6 +71,61 @@ def _protect(customers: Array, hidden: Mask, smallest: float) -> None:
         hidden[left.argmin()] = True
 
 
+def hidden_segments(
+    sizes: Array, treated: Iterable[int], reached: Mapping[int, float], smallest: float
+) -> Mask:
+    """Return which segments are not shown, (segment,).
+
+    They, or their customers that the programme reaches, are fewer than the smallest cell; with
+    them go the next smallest, so that nothing follows from the sums over all segments, nor from
+    those over the treated ones.
+
+    Parameters
+    ----------
+    sizes
+        Expected customers of each segment; infinite where they are not known.
+    treated
+        Segments of the programme, counted from 1.
+    reached
+        Customers that the programme reaches, by segment.
+    smallest
+        Groups of fewer expected customers are not shown.
+    """
+    customers = np.array(sizes, dtype=float)
+    for k, heads in reached.items():
+        customers[k - 1] = min(customers[k - 1], heads)
+    customers = np.maximum(customers, NOBODY)
+    found = withheld_of(customers, smallest)
+    rows = np.array(sorted(k - 1 for k in treated), dtype=np.intp)
+    cells = customers[rows, None], smallest
+    found[rows] = withheld_cells(*cells, rows=False, hidden=found[rows, None])[:, 0]
+    return found
+
+
+def rightly(simulation: SegmentSimulation) -> dict[int, float]:
+    """Return the expected number of treated customers that belong to each treated segment."""
+    table = simulation.value["customers_expected"].sel({RULE: simulation.rule}).mean("sample")
+    found: dict[int, float] = {}
+    for k in simulation.names:
+        of_segment = table.sel({SEGMENT: k})
+        if simulation.programme.reach == "members":
+            found[k] = float(of_segment.sum())
+        else:
+            known = k in of_segment[ASSIGNED].to_numpy()
+            found[k] = float(of_segment.sel({ASSIGNED: k})) if known else 0.0
+    return found
+
+
+def reached(simulation: SegmentSimulation) -> dict[int, float]:
+    """Return the smaller of treated customers and of those of them who belong, by segment."""
+    right = rightly(simulation)
+    if simulation.programme.reach == "members":
+        return right
+    treated = simulation.value["customers_treated"].sel({RULE: simulation.rule})
+    heads = {int(k): float(treated.sel({ASSIGNED: k})) for k in treated[ASSIGNED].to_numpy()}
+    return {k: min(found, heads.get(k, 0.0)) for k, found in right.items()}
+
+
 @dataclass(frozen=True)
 class Withheld:
     """What a study does not show.
@@ -76,16 +136,13 @@ class Withheld:
         All segments, as the tree has them.
     smallest
         Cells of fewer expected customers are withheld.
+    segments
+        Which segments are not shown, (segment,).
     """
 
     facts: Facts
     smallest: float
-
-    @cached_property
-    def segments(self) -> Mask:
-        """Which segments are not shown, (segment,)."""
-        customers = self.facts.size("customers").mean
-        return withheld_of(np.maximum(customers, 1e-9), self.smallest)
+    segments: Mask
 
     @cached_property
     def shown(self) -> list[int]:

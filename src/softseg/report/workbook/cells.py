@@ -35,11 +35,21 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
         "valign": "vcenter",
         "align": "right",
     },
+    "head_apart": {
+        "bold": True,
+        "bg_color": SHADE,
+        "bottom": 1,
+        "text_wrap": True,
+        "valign": "vcenter",
+        "align": "left",
+        "indent": 1,
+    },
     "hint": {"italic": True, "font_color": "#52606D", "valign": "top"},
     "warning": {"bold": True, "font_color": ALARM, "valign": "top"},
     "text": {"valign": "top"},
-    "apart": {"valign": "top", "indent": 1},
-    "wrapped_apart": {"valign": "top", "text_wrap": True, "indent": 1},
+    # An indent counts only where the side is named: LibreOffice ignores it otherwise.
+    "apart": {"valign": "top", "align": "left", "indent": 1},
+    "wrapped_apart": {"valign": "top", "text_wrap": True, "align": "left", "indent": 1},
     "wrapped": {"valign": "top", "text_wrap": True},
 }
 

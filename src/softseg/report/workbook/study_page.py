@@ -101,7 +101,8 @@ class Page:
         """Write the header of a table by the keys of its columns."""
         shown = [self.say(f"column.{key}") for key in keys]
         for column, (key, text) in enumerate(zip(keys, shown, strict=True)):
-            self.sheet.text(self.row, column, text, "head" if key in WORDS else "figure")
+            words = "head_apart" if column else "head"
+            self.sheet.text(self.row, column, text, words if key in WORDS else "figure")
         self._tall(shown, spare=3)
         self.row += 1
 

@@ -13,13 +13,11 @@ from softseg.decisions.segments.findings import Findings
 from softseg.decisions.segments.programme import SegmentProgramme
 from softseg.decisions.segments.worth import SegmentSimulation
 from softseg.families.base import Array
-from softseg.names import ASSIGNED, RULE, SEGMENT, SIZES
-from softseg.report.study.withheld import withheld_cells, withheld_of
+from softseg.names import SIZES
+from softseg.report.study.withheld import hidden_segments, reached
 from softseg.wording import say
 
 ACCOUNTING: Final = "contribution_margin"
-NOBODY: Final = 1e-9
-"""Customers of an empty segment: fewer than any cell that is shown."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +64,12 @@ class Seen:
         them go the next smallest, so that nothing follows from the sums over all segments, nor
         from those over the treated ones.
         """
-        n = len(self.findings.segment_names)
-        customers = np.full(n, np.inf)
+        sizes = np.full(len(self.findings.segment_names), np.inf)
         if self.sizes is not None:
-            customers = np.minimum(customers, self.sizes["customers_mean"].to_numpy())
-        if self.findings.simulation is not None:
-            for k, heads in _reached(self.findings.simulation).items():
-                customers[k - 1] = min(customers[k - 1], heads)
-        customers, smallest = np.maximum(customers, NOBODY), self.findings.smallest_cell
-        found = withheld_of(customers, smallest)
-        treated = np.array([k - 1 for k in self.treated], dtype=np.intp)
-        cells = customers[treated, None], smallest
-        found[treated] = withheld_cells(*cells, rows=False, hidden=found[treated, None])[:, 0]
+            sizes = self.sizes["customers_mean"].to_numpy()
+        simulation = self.findings.simulation
+        heads = {} if simulation is None else reached(simulation)
+        found = hidden_segments(sizes, self.treated, heads, self.findings.smallest_cell)
         return frozenset(int(k) + 1 for k in np.flatnonzero(found))
 
     @property
@@ -127,31 +119,7 @@ def headline_of(seen: Seen, simulation: SegmentSimulation) -> xr.Dataset:
     return headline(simulation.whole) if answers is None else answers.headline
 
 
-def rightly(simulation: SegmentSimulation) -> dict[int, float]:
-    """Return the expected number of treated customers that belong to each treated segment."""
-    table = simulation.value["customers_expected"].sel({RULE: simulation.rule}).mean("sample")
-    found: dict[int, float] = {}
-    for k in simulation.names:
-        of_segment = table.sel({SEGMENT: k})
-        if simulation.programme.reach == "members":
-            found[k] = float(of_segment.sum())
-        else:
-            known = k in of_segment[ASSIGNED].to_numpy()
-            found[k] = float(of_segment.sel({ASSIGNED: k})) if known else 0.0
-    return found
-
-
 def band(rows: Array) -> tuple[float, float, float]:
     """Return mean, 5 % and 95 % quantile of the draws of one number."""
     low, high = np.quantile(rows, (0.05, 0.95))
     return float(rows.mean()), float(low), float(high)
-
-
-def _reached(simulation: SegmentSimulation) -> dict[int, float]:
-    """Return the smaller of treated customers and of those of them who belong, by segment."""
-    right = rightly(simulation)
-    if simulation.programme.reach == "members":
-        return right
-    treated = simulation.value["customers_treated"].sel({RULE: simulation.rule})
-    heads = {int(k): float(treated.sel({ASSIGNED: k})) for k in treated[ASSIGNED].to_numpy()}
-    return {k: min(found, heads.get(k, 0.0)) for k, found in right.items()}

@@ -7,8 +7,9 @@ import numpy as np
 from softseg.decisions.segments.expand import base_rows
 from softseg.decisions.segments.worth import SegmentSimulation
 from softseg.names import RULE, SEGMENT
+from softseg.report.study.withheld import rightly
 from softseg.report.workbook.study_page import Amount, Cell, Page
-from softseg.report.workbook.study_seen import Seen, band, rightly
+from softseg.report.workbook.study_seen import Seen, band
 
 WIDTHS: Final = (30, 11, 12, 12, 12, 14, 14, 14, 13, 13, 14, 14, 14)
 SIZES: Final = ("customers", "low", "high", "share", "value", "low", "high")
