@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from softseg.families.base import Array
-from softseg.families.kinds import COMPILED
+from softseg.families.kinds import COMPILED, TINY
 from softseg.families.positive import log_prior as positive_log_prior
 from softseg.likelihood.kernel import BLOCK, expected_kernel, fill, normalise
 from softseg.likelihood.statistics import Statistics
@@ -162,9 +162,10 @@ def log_prior(code, a, b, x):  # pragma: no cover
     if code == NORMAL_PRIOR:
         return -0.5 * ((x - a) / b) ** 2
     if code == BETA_PRIOR:
-        return (a - 1.0) * np.log(x) + (b - 1.0) * np.log1p(-x)
+        low = (a - 1.0) * np.log(x) if a != 1.0 else 0.0
+        return low + ((b - 1.0) * np.log1p(-x) if b != 1.0 else 0.0)
     if code == DIRICHLET_PRIOR:
-        return (a - 1.0) * np.log(x) if a != 1.0 else 0.0
+        return (a - 1.0) * np.log(max(x, TINY)) if a != 1.0 else 0.0
     return positive_log_prior(code, a, b, x)
 
 
@@ -222,10 +223,10 @@ def break_sticks(sticks, simplex):  # pragma: no cover
     n = len(sticks)
     for m in range(n):
         v, rest = sigmoid(sticks[m]), sigmoid(-sticks[m])
-        simplex[m] = max(left * v, 1e-300)
+        simplex[m] = max(left * v, TINY)
         left *= rest
         log_jacobian += np.log(v) + (n - m) * np.log(rest)
-    simplex[n] = max(left, 1e-300)
+    simplex[n] = max(left, TINY)
     return log_jacobian
 
 
@@ -267,7 +268,7 @@ def place(plan, coordinate, point, share, theta):  # pragma: no cover
                 theta[k, c] = np.exp(u)
                 log_jacobian += u
             elif plan.support[c] == UNIT:
-                theta[k, c] = min(max(sigmoid(point[at]), 1e-300), 1.0 - 1e-16)
+                theta[k, c] = min(max(sigmoid(point[at]), TINY), 1.0 - 1e-16)
                 log_jacobian += np.log(sigmoid(point[at])) + np.log(sigmoid(-point[at]))
             elif plan.width[c] > 0:
                 width = plan.width[c]
