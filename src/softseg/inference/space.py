@@ -41,6 +41,7 @@ from softseg.models.plan import (
 NORMAL_PRIOR, BETA_PRIOR, DIRICHLET_PRIOR = 7, 8, 9
 FURTHEST = 690.0
 """Coordinates beyond it stand for a parameter that is 0 or infinite to the last digit."""
+LEAST_PROBABILITY = 1e-3
 AT_ONCE = 64
 """Points that one task of a thread evaluates."""
 
@@ -107,6 +108,28 @@ class Space:
         """Return the point (coordinate,) of parameters inside their ranges."""
         theta = theta_of(self.mixture, values)
         return point_kernel(self.plan, self.coordinate, np.asarray(values.share, float), theta)
+
+    def inside(self, values: Values) -> Values:
+        """Return the parameters with probabilities moved off 0 and 1.
+
+        A mode may lie on the edge, which the unconstrained space does not have. What is moved is
+        less than half a customer's worth.
+        """
+        edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + self.statistics.n_customers))
+
+        def simplex(p: Array) -> Array:
+            p = np.maximum(p, edge)
+            return p / p.sum(axis=-1, keepdims=True)
+
+        moved = {"simplex": simplex, "unit": lambda p: np.clip(p, edge, 1.0 - edge)}
+        indicators = {
+            name: {
+                p.name: moved.get(p.support, np.asarray)(values.indicators[name][p.name])
+                for p in member.parameters
+            }
+            for name, member in self.mixture.families.items()
+        }
+        return Values(simplex(values.share), indicators)
 
     def log_posterior(self, point: Array) -> tuple[float, Array]:
         """Return the log density of a point and its gradient (coordinate,)."""
