@@ -3,8 +3,7 @@
 Modes by EM from many starts; short Gibbs chains from dispersed starts that look for a mode EM has
 missed; the sampler that suits the model; labels aligned once; the gate. What differs between
 methods is only the sampler. With ``"auto"`` the cheapest method goes first, and where its draws do
-not stand the next one takes over; `docs/decisions/0012-the-automatic-choice.md` has the rule with
-its measurements.
+not stand the next one takes over (`docs/decisions/0011-importance-sampling-first.md`).
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ import numpy as np
 from softseg.errors import UsageError
 from softseg.families.namespace import NUMPY
 from softseg.inference.criteria import entropy_r2
-from softseg.inference.diagnose import NEAR, Diagnosis, ModeSummary, diagnose
+from softseg.inference.diagnose import BOUNDS, NEAR, Diagnosis, ModeSummary, diagnose
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
 from softseg.inference.laplace import laplace
@@ -117,7 +116,7 @@ def sample(
     ----------
     method
         ``"laplace"`` (importance sampling at the modes), ``"gibbs"``, ``"nuts"``, or ``"auto"``:
-        the first of them whose draws stand.
+        the first of them whose draws stand; too few draws are not made up for by another method.
     n_draws, n_tune, n_chains
         Draws kept per chain after tuning, number of chains. ``laplace`` makes as many draws as
         pass the gate, `n_draws` times `n_chains` at the most.
@@ -150,7 +149,8 @@ def sample(
         results.append(
             Sampled(statistics, mixture, found.modes, aligned, draws, name, reason, diagnosis, thin)
         )
-        if not {check.name for check in diagnosis.failed} & ELSEWHERE:
+        mendable = {check.name for check in diagnosis.failed} & ELSEWHERE
+        if not mendable or n_draws * n_chains < BOUNDS["importance_ess"]:
             break
     return results[-1]
 
@@ -221,7 +221,8 @@ def _laplace(task: _Task) -> _Outcome:
         space, modes_of(task.found), n_draws=task.n_draws, n_chains=task.n_chains, rng=task.rng,
         cores=task.cores, progress=task.progress,
     )  # fmt: skip
-    figures = {"pareto_k": importance.tail, "importance_ess": importance.ess}
+    delivered = float(drawn.log_likelihood.size)
+    figures = {"pareto_k": importance.tail, "importance_ess": min(importance.ess, delivered)}
     if task.found.visits is not None:
         reference = label_free(drawn.log_likelihood, drawn.values.share)
         distance = strayed(task.found.visits, reference, _reach(task))
