@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_table() -> None:
 
 def test_categories_are_named_in_the_language_and_nothing_else_changes() -> None:
     english, german = (prepare(example_frame(x), example_schema(x)) for x in ("en", "de"))
-    assert german.schema.indicators["industry"].levels[-1] == "Handel und Reparatur"
+    assert "Handel und Reparatur" in (german.schema.indicators["industry"].levels or ())
     for name, column in english.columns.items():
         np.testing.assert_array_equal(german.columns[name], column)
 
