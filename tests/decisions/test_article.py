@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.optimize import linprog
 
 from roi_builders import assumptions, company, effect
@@ -198,9 +199,27 @@ def ranges(**settings: Any) -> RoiModel:
     return RoiModel(assumptions(inputs, **settings))
 
 
-def correlated(pairs: dict[tuple[str, str], float]) -> dict[str, Any]:
-    found = [{"between": pair, "rank": rank} for pair, rank in pairs.items()]
-    return {"correlations": found}
+def rank(correlation: float) -> float:
+    """Return the rank correlation of normal scores with a correlation (Pearson 1907)."""
+    return 6.0 / np.pi * np.arcsin(correlation / 2.0)
+
+
+def dependent() -> RoiModel:
+    """Return the article's ranges with the dependence and the margin of the reference simulation.
+
+    Its correlations are those of normal scores; between the costs it names 0.4 to 0.7.
+    """
+    benefits = ("uplift", "margin", "savings", "learning")
+    scores = {(a, b): 0.3 for a in benefits[:2] for b in benefits[2:]}
+    scores |= {("uplift", "margin"): 0.5, ("project", "running"): 0.4}
+    found = [{"between": pair, "rank": rank(score)} for pair, score in scores.items()]
+    known = ranges(dependence={"correlations": found}).assumptions
+    middles = (np.arange(1024) + 0.5) / 1024
+    draws = tuple(stats.beta(4.0, 4.0, 0.25, 0.2).ppf(middles).tolist())
+    drawn = {"samples": draws, "low": None, "high": None}
+    margin = known.inputs["contribution_margin"].model_copy(update=drawn)
+    inputs = known.inputs | {"contribution_margin": margin}
+    return RoiModel(known.model_copy(update={"inputs": inputs}))
 
 
 def test_published_ranges_as_a_distribution_against_plain_draws() -> None:
@@ -220,13 +239,20 @@ def test_published_ranges_as_a_distribution_against_plain_draws() -> None:
 
 
 def test_published_ranges_with_dependence() -> None:
-    benefits = ("uplift", "margin", "savings", "learning")
-    pairs = {(a, b): 0.3 for a in benefits[:2] for b in benefits[2:]}
-    pairs |= {("uplift", "margin"): 0.5, ("project", "running"): 0.55}
-    simulation = ranges(dependence=correlated(pairs)).simulate(4, 4096)
-    ratio = simulation.outcome("as_published", adjusted=False).roi.ravel()
-    assert np.quantile(ratio, [0.05, 0.5, 0.95]) == pytest.approx([14.2, 28.5, 57.2], rel=0.02)
-    both = (simulation.draws.values["uplift"] >= 0.04) & (
-        simulation.draws.values["margin"] >= 0.025
-    )
+    simulation = dependent().simulate(8, 2048)
+    # The reference counts the margin change on the old revenue in both accountings.
+    on_old = Switches(margin_on_volume=True, savings_once=True, discounting=True)
+    for accounting, quantiles, tail, above in (
+        ("as_published", [14.2, 28.5, 57.2], 12.1, [0.85, 0.39, 0.071]),
+        (on_old, [8.5, 16.9, 33.2], 7.1, [0.42, 0.06, 0.003]),
+    ):
+        ratio = simulation.outcome(accounting, adjusted=False).roi.ravel()
+        assert np.quantile(ratio, [0.05, 0.5, 0.95]) == pytest.approx(quantiles, rel=0.01)
+        assert ratio[ratio <= np.quantile(ratio, 0.05)].mean() == pytest.approx(tail, rel=0.01)
+        chances = [(ratio > printed).mean() for printed in (18.4, 31.9, 52.8)]
+        assert chances == pytest.approx(above, abs=6e-3)
+    exact = simulation.outcome(DISCOUNTED, adjusted=False).roi.ravel()
+    assert np.median(exact) == pytest.approx(1.012 * 16.9, rel=0.005)
+    uplift, margin = (simulation.draws.values[name] for name in ("uplift", "margin"))
+    both = (uplift >= 0.04) & (margin >= 0.025)
     assert both.mean() == pytest.approx(0.012, abs=0.002)

@@ -11,10 +11,12 @@ import pytest
 
 from hostile_texts import hostile
 from softseg.decisions.answers.headline import headline
+from softseg.decisions.inputs.ranges import marginal
 from softseg.decisions.inputs.schema import Assumptions
 from softseg.decisions.tree import assumptions_hash
 from softseg.errors import FileError, UsageError
 from softseg.report.workbook import write_workbook
+from softseg.report.workbook.audit_sheet import _how_read, _parameters
 from softseg.report.workbook.cells import LONGEST
 from softseg.report.workbook.formula import ONE, ZERO, Formula, literal, ratio
 from workbook_reading import (
@@ -205,6 +207,11 @@ def test_audit_says_where_everything_comes_from() -> None:
     assert margin[1] == "margin_uplift"
     assert margin[5:7] == ["Log-normal", "0.8 to 2.5, 90% sure"]
     assert margin[8].startswith("mu = ")
+    entry = simulation.assumptions.inputs["savings"]
+    exact = entry.model_copy(update={"value": 1_234_567.5, "low": None, "high": None})
+    assert _parameters(marginal(exact), "de") == "value = 1.234.567,5"
+    wide = entry.model_copy(update={"low": 1_234_567.5, "high": 7_654_321.25})
+    assert _how_read(simulation.assumptions, wide, "de").startswith("1.234.567,5 bis 7.654.321,25")
     drawn = simulation.draws.values["margin_uplift"]
     assert margin[10:13] == pytest.approx(100 * np.quantile(drawn, [0.05, 0.5, 0.95]))
     assert "All rank correlations are as asked for." in rows
