@@ -229,12 +229,18 @@ def test_galaxies_with_a_hierarchical_prior(reference_data):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Look at the column")
 def test_thyroid_has_three_occupied_segments(reference_data):
-    """The telescope vignette finds K₊ = 3 in 314 of 500 draws, quartiles 3, 3, 4."""
+    """The telescope vignette finds K₊ = 3 in 314 of 500 draws, quartiles 3, 3, 4.
+
+    Its segments have covariances, ours are locally independent: the number is what both share.
+    """
     frame = pd.read_csv(reference_data("thyroid.csv")).drop(columns="Diagnosis")
     table = prepare(frame, schema_of(dict.fromkeys(frame, "gaussian")))
     found = telescope(
-        reduce(table), mixtures(table.schema), n_draws=1000, n_tune=500,
+        reduce(table), mixtures(table.schema), n_draws=800, n_tune=400,
         rngs=np.random.default_rng(2).spawn(2),
     )  # fmt: skip
+    quartiles = np.quantile(found.occupied, (0.25, 0.5, 0.75))
     assert found.mode == 3
+    np.testing.assert_array_less(np.abs(quartiles - (3, 3, 4)), 1.01)
