@@ -122,7 +122,8 @@ def evidence(
         orders = list(permutations(range(space.mixture.n_segments)))
 
         def log_q(points: Array) -> Array:
-            return logsumexp([proposal.log_density(labels.permuted(points, o)) for o in orders], 0)
+            terms = [proposal.log_density(labels.permuted(points, order)) for order in orders]
+            return np.logaddexp.reduce(np.stack(terms), axis=0)
 
     log_p1, _ = space.log_densities(drawn, cores)
     log_p2, _ = space.log_densities(proposed, cores)

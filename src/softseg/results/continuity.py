@@ -29,6 +29,7 @@ from scipy.special import ndtri
 
 from softseg.errors import UsageError
 from softseg.families.base import Array, Measure
+from softseg.inference.flows import jaccard
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import Values
 from softseg.names import LOWER_PROBABILITY, UPPER_PROBABILITY
@@ -198,26 +199,26 @@ def continuity(previous: xr.DataTree, tree: xr.DataTree, frame: Any) -> Continui
     before, after, texts, shown = _measures(old, new, old_schema, new_schema)
     pairs = _paired(before.mean(axis=0), after.mean(axis=0))
     tables = _cross(old, new, old_schema, new_schema, frame)
-    jaccard = _jaccard(tables.mean(axis=0))
+    overlap = jaccard(tables.mean(axis=0))
     names = segment_names(previous)
     n_old, n_new = before.shape[1], after.shape[1]
-    kept = {b: a for a, b in pairs if jaccard[a, b] > SAME_SEGMENT}
+    kept = {b: a for a, b in pairs if overlap[a, b] > SAME_SEGMENT}
     moves = _moves(before, after, texts, shown, kept)
     links = [
         Link(
             b + 1,
             kept[b] + 1,
             names[kept[b]],
-            float(jaccard[kept[b], b]),
+            float(overlap[kept[b], b]),
             "drift" if moves[b] else "noise",
             moves[b],
         )
         if b in kept
-        else Link(b + 1, 0, "", float(jaccard[:, b].max()), "new")
+        else Link(b + 1, 0, "", float(overlap[:, b].max()), "new")
         for b in range(n_new)
     ]
     links += [
-        Link(0, a + 1, names[a], float(jaccard[a].max()), "gone")
+        Link(0, a + 1, names[a], float(overlap[a].max()), "gone")
         for a in range(n_old)
         if a not in kept.values()
     ]
@@ -361,11 +362,6 @@ def _tops(table: Table, values: Values, rows: NDArray[np.intp]) -> NDArray[np.in
     evaluator = Evaluator(statistics.take(patterns), thinned(values, AGREEMENT_DRAWS))
     tops = [evaluator.log_joint(block).argmax(axis=1) for block in evaluator.blocks()]
     return np.concatenate(tops)[place.reshape(-1)].T
-
-
-def _jaccard(table: Array) -> Array:
-    union = table.sum(axis=1)[:, None] + table.sum(axis=0)[None, :] - table
-    return table / np.maximum(union, 1e-300)
 
 
 def _sentence(link: Link, language: str) -> str:
