@@ -129,7 +129,7 @@ def _lines(
 ) -> list[_Line]:
     coding = entry.coding()
     measures = entry.member().profile(parameters, coding)
-    scale = _base_sd(measures, share, coding.scale)
+    scale = base_sd(measures, share, coding.scale)
     lines = []
     for measure in measures:
         wide = measure.values.ndim == 3
@@ -153,7 +153,7 @@ def _lift(kind: str, values: Array, base: Array, scale: Array) -> Array:
     return nothing
 
 
-def _base_sd(measures: Sequence[Measure], share: Array, fallback: float) -> Array:
+def base_sd(measures: Sequence[Measure], share: Array, fallback: float) -> Array:
     """Return the sd of the whole table under the model, shape (sample,).
 
     Families without a mean and an sd among their measures are taken at the training table's scale.
