@@ -155,7 +155,7 @@ def _weighted(
     else:
         log_share = np.log(np.maximum(numbers, TINY) / n)
         each = [w + p.log_density(points) for w, p in zip(log_share, proposals, strict=True)]
-        proposed = logsumexp(np.stack(each), axis=0)
+        proposed = np.asarray(logsumexp(np.stack(each), axis=0))
     posterior, log_likelihood = space.log_densities(points, cores)
     ratios = posterior - proposed
     return points, np.where(np.isfinite(ratios), ratios, -np.inf), log_likelihood
