@@ -7,13 +7,15 @@ is the same however many cores and chains there are.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 
-from softseg.families.base import TINY, Array
+from softseg.families.base import TINY
 from softseg.families.namespace import NUMPY
+from softseg.inference.checkpoint import Chain, Keeper
 from softseg.inference.draws import Draws, Progress, threads_for
+from softseg.inference.threads import Stopped, in_threads
 from softseg.likelihood.kernel import sampled_statistics
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
@@ -33,6 +35,8 @@ def gibbs(
     cores: int = 1,
     progress: Progress | None = None,
     stage: str = "sample",
+    keeper: Keeper | None = None,
+    partial: bool = False,
 ) -> tuple[Draws, list[Values]]:
     """Return the draws of one chain per start, and where each chain stands at its end.
 
@@ -47,8 +51,14 @@ def gibbs(
     rngs
         One generator per chain; they are used up, so that calling again with the ends and the
         same generators continues the chains.
+    keeper
+        Keeps every finished chain, and gives back those it has.
+    partial
+        Whether an interrupt returns the finished chains, if there are any, instead of being raised.
     """
     n_chains = len(starts)
+    keeper = keeper or Keeper(None, statistics, mixture)
+    options = {"n_draws": n_draws, "n_tune": n_tune, "thin": thin}
     finished = np.zeros(n_chains)
 
     def tell(chain: int, share: float) -> None:
@@ -56,16 +66,21 @@ def gibbs(
         if progress is not None:
             progress(stage, float(finished.mean()))
 
-    def one(chain: int) -> tuple[Values, Array, Values]:
-        sweeps = _Chain(statistics, mixture, starts[chain], rngs[chain])
-        return sweeps.run(n_draws, n_tune, thin, lambda share: tell(chain, share))
+    def one(chain: int, stop: Event) -> Chain:
+        start, rng = starts[chain], rngs[chain]
+        sweeps = _Chain(statistics, mixture, start, rng, stop)
+
+        def run() -> Chain:
+            return sweeps.run(n_draws, n_tune, thin, lambda share: tell(chain, share))
+
+        return keeper.chain("gibbs", start, rng, options, run)
 
     threads = threads_for(statistics.n_patterns, cores)
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        chains = list(pool.map(one, range(n_chains)))
-    values = stack([values for values, _, _ in chains])
-    log_likelihood = np.stack([log_lik for _, log_lik, _ in chains])
-    return Draws(values, log_likelihood, {}, "gibbs"), [end for _, _, end in chains]
+    chains, interrupted = in_threads(one, n_chains, threads, partial=partial)
+    values = stack([chain.values for chain in chains])
+    log_likelihood = np.stack([chain.log_likelihood for chain in chains])
+    ends = [chain.end for chain in chains if chain.end is not None]
+    return Draws(values, log_likelihood, {}, "gibbs", interrupted), ends
 
 
 def stack(values: Sequence[Values]) -> Values:
@@ -84,18 +99,22 @@ class _Chain:
     """One chain: its present values and its generator."""
 
     def __init__(
-        self, statistics: Statistics, mixture: Mixture, start: Values, rng: np.random.Generator
-    ) -> None:
+        self, statistics: Statistics, mixture: Mixture, start: Values, rng: np.random.Generator,
+        stop: Event,
+    ) -> None:  # fmt: skip
         self.statistics = statistics
         self.mixture = mixture
         self.values = start
         self.rng = rng
+        self.stop = stop
 
-    def run(self, n_draws: int, n_tune: int, thin: int, tell) -> tuple[Values, Array, Values]:
+    def run(self, n_draws: int, n_tune: int, thin: int, tell) -> Chain:
         kept: list[Values] = []
         log_likelihood = np.empty(n_draws)
         n_sweeps = n_tune + n_draws * thin
         for sweep in range(n_sweeps):
+            if self.stop.is_set():
+                raise Stopped
             before = self.values
             log_lik = self.sweep()
             since = sweep - n_tune
@@ -105,7 +124,7 @@ class _Chain:
             if sweep % REPORT_EVERY == 0:
                 tell(sweep / n_sweeps)
         tell(1.0)
-        return stack(kept), log_likelihood, self.values
+        return Chain(stack(kept), log_likelihood, end=self.values)
 
     def sweep(self) -> float:
         """Move once; return the log-likelihood of the values it started from."""

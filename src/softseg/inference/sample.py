@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from softseg.errors import UsageError
+from softseg.inference.checkpoint import Checkpoint, Keeper
 from softseg.inference.diagnose import Diagnosis, ModeSummary, diagnose
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
@@ -80,6 +81,8 @@ def sample(
     rng: np.random.Generator,
     cores: int = 1,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    partial: bool = False,
 ) -> Sampled:
     """Return judged posterior draws of a mixture.
 
@@ -96,6 +99,11 @@ def sample(
         Starts of EM.
     rng
         Spawns a generator for every part and chain; the draws do not depend on `cores`.
+    checkpoint
+        Keeps every finished chain; where it has some of this very fit, they are not sampled again.
+    partial
+        Whether an interrupt, once a chain is finished, returns the finished chains with a diagnosis
+        of status ``"partial"`` instead of being raised.
 
     Raises
     ------
@@ -103,13 +111,14 @@ def sample(
         Where Gibbs is asked for and a prior has no update, or counts are no whole numbers.
     """
     rng_modes, rng_explore, rng_chains = rng.spawn(3)
+    keeper = Keeper(checkpoint, statistics, mixture)
     chosen, reason = choose_method(method, mixture, statistics)
     modes = find_modes(
         statistics, mixture, n_starts=n_starts, rng=rng_modes, cores=cores, progress=progress
     )
     ends: list[Values] = []
     if not mixture.not_updatable() and _whole(statistics):
-        modes, ends = explore(statistics, mixture, modes, rng_explore, cores, progress)
+        modes, ends = explore(statistics, mixture, modes, rng_explore, cores, progress, keeper)
         if modes.hits < ENOUGH_HITS:
             modes = find_modes(
                 statistics, mixture, n_starts=n_starts, rng=rng_modes, cores=cores,
@@ -121,26 +130,31 @@ def sample(
     if chosen == "gibbs":
         drawn, ends = gibbs(
             statistics, mixture, starts, n_draws=n_draws, n_tune=n_tune, rngs=rngs, cores=cores,
-            progress=progress,
+            progress=progress, keeper=keeper, partial=partial,
         )  # fmt: skip
-        aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
+        aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn, n_chains)
         for thin_next in LONGER if longer else ():
-            if not _worth_more(diagnosis, thin):
+            if drawn.interrupted or not _worth_more(diagnosis, thin):
                 break
-            thin = thin_next
-            drawn, ends = gibbs(
-                statistics, mixture, ends, n_draws=n_draws, n_tune=0, thin=thin, rngs=rngs,
-                cores=cores, progress=progress, stage="longer",
-            )  # fmt: skip
-            aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
+            try:
+                drawn, ends = gibbs(
+                    statistics, mixture, ends, n_draws=n_draws, n_tune=0, thin=thin_next,
+                    rngs=rngs, cores=cores, progress=progress, stage="longer", keeper=keeper,
+                )  # fmt: skip
+                thin = thin_next
+            except KeyboardInterrupt:
+                if not partial:
+                    raise
+                drawn = replace(drawn, interrupted=True)
+            aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn, n_chains)
     else:
         from softseg.inference.nuts import nuts
 
         drawn = nuts(
             statistics, mixture, starts, n_draws=n_draws, n_tune=max(n_tune, NUTS_TUNE),
-            rngs=rngs, cores=cores, progress=progress,
+            rngs=rngs, cores=cores, progress=progress, keeper=keeper, partial=partial,
         )  # fmt: skip
-        aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
+        aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn, n_chains)
     return Sampled(statistics, mixture, modes, aligned, draws, chosen, reason, diagnosis, thin)
 
 
@@ -178,6 +192,7 @@ def explore(
     rng: np.random.Generator,
     cores: int = 1,
     progress: Progress | None = None,
+    keeper: Keeper | None = None,
 ) -> tuple[Modes, list[Values]]:
     """Look for a mode that EM has missed, by short Gibbs chains from dispersed starts.
 
@@ -196,6 +211,7 @@ def explore(
         cores=cores,
         progress=progress,
         stage="explore",
+        keeper=keeper,
     )
     found = [polish(statistics, mixture, end, "schema") for end in ends]
     together = merged(modes, found, len(found), statistics.count)
@@ -214,7 +230,7 @@ def _starts(modes: Modes, ends: Sequence[Values], n_chains: int) -> list[Values]
 
 
 def _judged(
-    statistics: Statistics, mixture: Mixture, modes: Modes, draws: Draws
+    statistics: Statistics, mixture: Mixture, modes: Modes, draws: Draws, n_chains: int
 ) -> tuple[Aligned, Draws, Diagnosis]:
     pivot = modes.best.values
     aligned = align(statistics, draws.values, pivot, relabel=mixture.exchangeable)
@@ -236,6 +252,8 @@ def _judged(
         modes=summary,
         mean_sizes=aligned.mean_sizes,
     )
+    if draws.interrupted:
+        diagnosis = diagnosis.interrupted(len(draws.log_likelihood), n_chains)
     return aligned, moved, diagnosis
 
 
