@@ -13,6 +13,7 @@ from softseg.inference.draws import Draws
 from softseg.inference.fit import fit
 from softseg.inference.gibbs import gibbs
 from softseg.inference.nuts import compile_nuts, nuts
+from softseg.inference.turns import sweeps_kernel
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import Values, specify
 
@@ -84,7 +85,7 @@ def test_a_chain_that_was_kept_is_not_sampled_again(
     def never(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("softseg.inference.gibbs._Chain.run", never)
+    monkeypatch.setattr("softseg.inference.gibbs._run_compiled", never)
     run(world, memory)
     with pytest.raises(AssertionError):
         run(world, memory, n_draws=13)
@@ -215,26 +216,37 @@ def test_nuts_takes_the_chains_that_are_kept(world: Any) -> None:
 
 
 def test_a_fit_that_was_cut_off_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("softseg.inference.sample.EXPLORING_SWEEPS", 20)
     table, _ = mixed_table(60)
-    options: dict[str, Any] = {"n_draws": 20, "n_tune": 5, "n_starts": 3, "seed": 4, "cores": 1}
-    whole, memory = fit(table, 2, **options), Memory()
-    sweep, sweeps = "softseg.inference.gibbs._Chain.sweep", []
-    from softseg.inference.gibbs import _Chain
+    options: dict[str, Any] = {
+        "method": "gibbs", "n_draws": 20, "n_tune": 5, "n_starts": 3, "seed": 4, "cores": 1,
+    }  # fmt: skip
+    whole, memory, blocks = fit(table, 2, **options), Memory(), []
+    kernel = "softseg.inference.gibbs.sweeps_kernel"
 
-    original = _Chain.sweep
-
-    def dies(self: Any) -> float:
-        sweeps.append(1)
-        if len(sweeps) == 4 * 21 + 60:
+    def dies(*arguments: Any) -> None:
+        blocks.append(1)
+        if len(blocks) == 4 * 6 + 2 + 1:
             raise OSError("the power is gone")
-        return original(self)
+        sweeps_kernel(*arguments)
 
-    monkeypatch.setattr(sweep, dies)
+    monkeypatch.setattr(kernel, dies)
     with pytest.raises(OSError, match="the power is gone"):
         fit(table, 2, checkpoint=memory, **options)
-    monkeypatch.setattr(sweep, original)
-    assert len(memory) == 4 + 2
+    monkeypatch.setattr(kernel, sweeps_kernel)
+    assert len(memory) == 2
     again = fit(table, 2, checkpoint=memory, **options)
     assert_same(again.draws, whole.draws)
     assert again.diagnosis.to_json() == whole.diagnosis.to_json()
+
+
+def test_importance_draws_are_kept_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, _ = mixed_table(60)
+    options: dict[str, Any] = {"method": "laplace", "n_draws": 50, "n_starts": 3, "seed": 4}
+    whole, memory = fit(table, 2, **options), Memory()
+    kept = fit(table, 2, checkpoint=memory, **options)
+    assert len(memory) == 1
+    monkeypatch.setattr("softseg.inference.sample.laplace", None)
+    again = fit(table, 2, checkpoint=memory, **options)
+    for found in kept, again:
+        assert_same(found.draws, whole.draws)
+        assert found.diagnosis.to_json() == whole.diagnosis.to_json()

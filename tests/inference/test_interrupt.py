@@ -10,20 +10,16 @@ import pytest
 
 from builders import mixed_table
 from inference.test_checkpoint import Memory
+from softseg.inference import gibbs as gibbs_module
 from softseg.inference import nuts as nuts_module
 from softseg.inference.fit import fit
-from softseg.inference.gibbs import _Chain
 from softseg.inference.threads import Stopped, in_threads
 from softseg.inference.verdicts import Diagnosis
 
-OPTIONS: dict[str, Any] = {"n_draws": 20, "n_tune": 5, "n_starts": 3, "seed": 4, "cores": 1}
-EXPLORING = 4 * 21
-PER_CHAIN = 25
-
-
-@pytest.fixture(autouse=True)
-def short_exploration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("softseg.inference.sample.EXPLORING_SWEEPS", 20)
+OPTIONS: dict[str, Any] = {"n_draws": 20, "n_tune": 105, "n_starts": 3, "seed": 4, "cores": 1}
+EXPLORING = 4 * 6
+PER_CHAIN = 3
+"""Blocks of sweeps between two looks."""
 
 
 def slow(i: int, stop: Event) -> int:
@@ -73,28 +69,27 @@ def test_a_fault_stops_the_others() -> None:
     assert stopped == [True]
 
 
-def after(sweeps: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Interrupt the main thread at a sweep; return the list of sweeps that were made."""
-    original, made = _Chain.sweep, []
+def after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Interrupt the main thread at a block of sweeps; return the list of blocks that were made."""
+    original, made = gibbs_module.sweeps_kernel, []
 
-    def counted(self: Any) -> float:
+    def counted(*arguments: Any) -> None:
         made.append(1)
-        if len(made) == sweeps:
+        if len(made) == blocks:
             _thread.interrupt_main()
-        if sweeps <= len(made) < sweeps + 5:
-            time.sleep(0.2)
-        return original(self)
+            time.sleep(0.5)
+        original(*arguments)
 
-    monkeypatch.setattr(_Chain, "sweep", counted)
+    monkeypatch.setattr(gibbs_module, "sweeps_kernel", counted)
     return made
 
 
 def test_gibbs_ends_with_the_finished_chains(monkeypatch: pytest.MonkeyPatch) -> None:
     table, _ = mixed_table(60)
-    whole, memory = fit(table, 2, **OPTIONS), Memory()
-    made = after(EXPLORING + 2 * PER_CHAIN + 3, monkeypatch)
-    cut = fit(table, 2, checkpoint=memory, partial=True, **OPTIONS)
-    assert len(made) < EXPLORING + 3 * PER_CHAIN
+    whole, memory = fit(table, 2, method="gibbs", **OPTIONS), Memory()
+    made = after(EXPLORING + 2 * PER_CHAIN + 1, monkeypatch)
+    cut = fit(table, 2, method="gibbs", checkpoint=memory, partial=True, **OPTIONS)
+    assert len(made) == EXPLORING + 2 * PER_CHAIN + 1
     assert cut.draws.interrupted
     assert cut.draws.log_likelihood.shape == (2, 20)
     np.testing.assert_array_equal(cut.draws.log_likelihood, whole.draws.log_likelihood[:2])
@@ -105,15 +100,15 @@ def test_gibbs_ends_with_the_finished_chains(monkeypatch: pytest.MonkeyPatch) ->
     assert "als 2 von 4 Läufen fertig waren" in cut.diagnosis.text("de")
     assert Diagnosis.from_json(cut.diagnosis.to_json()).status == "partial"
     assert "Finished runs" in repr(cut.diagnosis)
-    again = fit(table, 2, checkpoint=memory, partial=True, **OPTIONS)
+    again = fit(table, 2, method="gibbs", checkpoint=memory, partial=True, **OPTIONS)
     np.testing.assert_array_equal(again.draws.log_likelihood, whole.draws.log_likelihood)
     assert again.diagnosis.status == whole.diagnosis.status
 
 
 def test_one_finished_chain_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     table, _ = mixed_table(60)
-    after(EXPLORING + PER_CHAIN + 3, monkeypatch)
-    cut = fit(table, 2, partial=True, **OPTIONS)
+    after(EXPLORING + PER_CHAIN + 1, monkeypatch)
+    cut = fit(table, 2, method="gibbs", partial=True, **OPTIONS)
     assert cut.draws.log_likelihood.shape == (1, 20)
     assert cut.diagnosis.status == "partial"
 
@@ -122,25 +117,25 @@ def test_an_interrupt_is_an_interrupt_unless_asked_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     table, _ = mixed_table(60)
-    after(EXPLORING + 2 * PER_CHAIN + 3, monkeypatch)
+    after(EXPLORING + 2 * PER_CHAIN + 1, monkeypatch)
     memory = Memory()
     with pytest.raises(KeyboardInterrupt):
-        fit(table, 2, checkpoint=memory, **OPTIONS)
-    assert len(memory) == 4 + 2
+        fit(table, 2, method="gibbs", checkpoint=memory, **OPTIONS)
+    assert len(memory) == 2
 
 
 def test_nothing_finished_is_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     table, _ = mixed_table(60)
-    after(EXPLORING + 3, monkeypatch)
+    after(EXPLORING + 1, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
-        fit(table, 2, partial=True, **OPTIONS)
+        fit(table, 2, method="gibbs", partial=True, **OPTIONS)
 
 
 def test_chains_that_go_on_fall_back_to_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
     table, _ = mixed_table(60)
     monkeypatch.setattr("softseg.inference.sample._worth_more", lambda diagnosis, thin: thin == 1)
-    after(EXPLORING + 4 * PER_CHAIN + 30, monkeypatch)
-    cut = fit(table, 2, partial=True, **OPTIONS)
+    after(EXPLORING + 4 * PER_CHAIN + 2, monkeypatch)
+    cut = fit(table, 2, method="gibbs", partial=True, **OPTIONS)
     assert cut.diagnosis.status == "partial"
     assert cut.diagnosis.check("chains").value == 4.0
     assert cut.thin == 1
@@ -163,4 +158,4 @@ def test_nuts_ends_with_the_finished_chains(monkeypatch: pytest.MonkeyPatch) -> 
     assert cut.draws.log_likelihood.shape == (1, 20)
     assert cut.diagnosis.status == "partial"
     assert cut.diagnosis.check("chains").value == 1.0
-    assert len(memory) == 4 + 1
+    assert len(memory) == 1

@@ -116,7 +116,9 @@ class Keeper:
         """Return the key of a chain that has not begun, "" where nothing is kept."""
         if self._checkpoint is None:
             return ""
-        state = _as_text(rng.bit_generator.state)
+        # Generators that are spawned from this one depend on its seed, not on its state.
+        seed = getattr(rng.bit_generator.seed_seq, "state", None)
+        state = _as_text({"seed": seed, "state": rng.bit_generator.state})
         return content_hash(self._fit, method, starts, state, options)
 
     def find(self, key: str, rng: np.random.Generator) -> Chain | None:

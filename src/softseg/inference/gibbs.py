@@ -6,7 +6,7 @@ statistics of each segment, and lets every family draw its parameters from their
 is the same however many cores and chains there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 
 import numpy as np
@@ -15,10 +15,13 @@ from softseg.families.base import TINY
 from softseg.families.namespace import NUMPY
 from softseg.inference.checkpoint import Chain, Keeper
 from softseg.inference.draws import Draws, Progress, threads_for
+from softseg.inference.space import Space
 from softseg.inference.threads import Stopped, in_threads
+from softseg.inference.turns import served, sweeps_kernel
 from softseg.likelihood.kernel import sampled_statistics
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
+from softseg.models.plan import theta_of, values_of
 
 REPORT_EVERY = 50
 
@@ -66,12 +69,20 @@ def gibbs(
         if progress is not None:
             progress(stage, float(finished.mean()))
 
+    space = Space.of(mixture, statistics) if served(mixture) else None
+
     def one(chain: int, stop: Event) -> Chain:
         start, rng = starts[chain], rngs[chain]
-        sweeps = _Chain(statistics, mixture, start, rng, stop)
+
+        def go_on(share: float) -> None:
+            if stop.is_set() and share < 1.0:
+                raise Stopped
+            tell(chain, share)
 
         def run() -> Chain:
-            return sweeps.run(n_draws, n_tune, thin, lambda share: tell(chain, share))
+            if space is not None:
+                return _run_compiled(space, start, rng, n_draws, n_tune, thin, go_on)
+            return _Chain(statistics, mixture, start, rng).run(n_draws, n_tune, thin, go_on)
 
         return keeper.chain("gibbs", start, rng, options, run)
 
@@ -95,26 +106,48 @@ def stack(values: Sequence[Values]) -> Values:
     return Values(np.stack([v.share for v in values]), indicators)
 
 
+def _run_compiled(
+    space: Space,
+    start: Values,
+    rng: np.random.Generator,
+    n_draws: int,
+    n_tune: int,
+    thin: int,
+    tell: Callable[[float], None],
+) -> Chain:
+    """Return one chain, made some sweeps at a time."""
+    s, mixture = space.statistics, space.mixture
+    share, theta = np.array(start.share, dtype=float), theta_of(mixture, start)
+    kept = np.empty((n_draws, *share.shape)), np.empty((n_draws, *theta.shape)), np.empty(n_draws)
+    n_sweeps = n_tune + n_draws * thin
+    for first in range(0, n_sweeps, REPORT_EVERY):
+        tell(first / n_sweeps)
+        sweeps_kernel(
+            rng, space.plan, share, theta, s.dense, s.codes, s.count,
+            first, min(REPORT_EVERY, n_sweeps - first), n_tune, thin, *kept,
+        )  # fmt: skip
+    tell(1.0)
+    log_likelihood = kept[2] + float(s.count @ s.log_base)
+    end = values_of(mixture, share, theta)
+    return Chain(values_of(mixture, *kept[:2]), log_likelihood, end=end)
+
+
 class _Chain:
-    """One chain: its present values and its generator."""
+    """One chain of a mixture without compiled steps: its present values and its generator."""
 
     def __init__(
-        self, statistics: Statistics, mixture: Mixture, start: Values, rng: np.random.Generator,
-        stop: Event,
-    ) -> None:  # fmt: skip
+        self, statistics: Statistics, mixture: Mixture, start: Values, rng: np.random.Generator
+    ) -> None:
         self.statistics = statistics
         self.mixture = mixture
         self.values = start
         self.rng = rng
-        self.stop = stop
 
     def run(self, n_draws: int, n_tune: int, thin: int, tell) -> Chain:
         kept: list[Values] = []
         log_likelihood = np.empty(n_draws)
         n_sweeps = n_tune + n_draws * thin
         for sweep in range(n_sweeps):
-            if self.stop.is_set():
-                raise Stopped
             before = self.values
             log_lik = self.sweep()
             since = sweep - n_tune

@@ -27,8 +27,9 @@ class Check:
     Attributes
     ----------
     name
-        Key of the check: ``rhat``, ``ess_bulk``, ``ess_tail``, ``divergences``, ``bfmi``,
-        ``labels``, ``permutations``, ``modes``, ``sizes``; ``chains`` after an interrupt.
+        Key of the check: ``rhat``, ``ess_bulk``, ``ess_tail``, ``pareto_k``, ``importance_ess``,
+        ``explored``, ``divergences``, ``bfmi``, ``labels``, ``permutations``, ``modes``, ``sizes``;
+        ``chains`` after an interrupt.
     applies
         False where the method or a single segment leaves nothing to check.
     passed
@@ -169,6 +170,9 @@ SIGNS = {
     "rhat": "<",
     "ess_bulk": "≥",
     "ess_tail": "≥",
+    "pareto_k": "<",
+    "importance_ess": "≥",
+    "explored": "<",
     "divergences": "≤",
     "bfmi": "≥",
     "labels": "≥",

@@ -1,0 +1,234 @@
+"""The unconstrained coordinates of a mixture, and its log posterior density there: `Space`.
+
+A point holds, for the shares and for every estimated parameter of every segment, one number on the
+whole line: (θ − centre)/unit for a real parameter, log θ for a positive one, logit p for a
+probability, and for a simplex the logits of its sticks, v₁ = p₁, v₂ = p₂/(1 − p₁), … The density of
+a point is the posterior density of the parameters times the Jacobian of the way back.
+
+Everything that depends on data or schema is handed in as arrays, so that the compiled functions
+serve every table. `log_posterior` has the gradient from the same pass over the patterns (Fisher's
+identity).
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+
+from softseg.families.base import Array
+from softseg.families.kinds import COMPILED
+from softseg.inference.coordinates import (
+    NORMAL_PRIOR,
+    back,
+    place,
+    place_kernel,
+    point_kernel,
+    prior_kernel,
+)
+from softseg.likelihood.kernel import BLOCK, expected_kernel, fill, normalise
+from softseg.likelihood.statistics import Statistics
+from softseg.models.mixture import Mixture, Values
+from softseg.models.plan import (
+    HELD,
+    POSITIVE,
+    REAL,
+    SIMPLEX,
+    Integers,
+    Plan,
+    plan_of,
+    slopes_of,
+    theta_of,
+    values_of,
+    weights_of,
+)
+
+LEAST_PROBABILITY = 1e-3
+AT_ONCE = 64
+"""Points that one task of a thread evaluates."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The unconstrained coordinates of one mixture on one table.
+
+    Attributes
+    ----------
+    plan
+        The mixture as arrays.
+    coordinate
+        Which coordinate of the point each column of each segment has, (segment, column); −1 for
+        what is fixed, and for the last level of a simplex. The shares have the first ones.
+    size
+        Number of coordinates.
+    """
+
+    mixture: Mixture
+    statistics: Statistics
+    plan: Plan
+    coordinate: Integers
+    size: int
+
+    @classmethod
+    def of(cls, mixture: Mixture, statistics: Statistics) -> "Space":
+        """Return the space of a mixture on these patterns."""
+        plan = plan_of(mixture, statistics.layout)
+        coordinate = np.full(plan.fixed.shape, -1, dtype=np.int64)
+        at = mixture.n_segments - 1 if mixture.fixed_share is None else 0
+        for k, c in np.ndindex(coordinate.shape):
+            last_level = plan.support[c] == SIMPLEX and _ends(plan, c)
+            if plan.prior[k, c] != HELD and not last_level:
+                coordinate[k, c] = at
+                at += 1
+        return cls(mixture, statistics, plan, coordinate, at)
+
+    @cached_property
+    def constant(self) -> float:
+        """What the compiled density leaves out: base measure and normalisers of the priors."""
+        s, plan = self.statistics, self.plan
+        theta = np.where(np.isnan(plan.fixed), _anywhere(plan), plan.fixed)
+        share = self.mixture.fixed_share
+        if share is None:
+            share = np.full(self.mixture.n_segments, 1.0 / self.mixture.n_segments)
+        values = values_of(self.mixture, share, theta)
+        normalisers = self.mixture.log_prior(values) - prior_kernel(plan, share, theta)
+        return float(normalisers + s.count @ s.log_base)
+
+    def values(self, points: Array) -> Values:
+        """Return the parameters of points (…, coordinate), with the same leading axes."""
+        points = np.asarray(points, dtype=float)
+        flat = np.ascontiguousarray(points.reshape(-1, self.size))
+        share, theta, _ = place_kernel(self.plan, self.coordinate, flat)
+        lead = points.shape[:-1]
+        return values_of(
+            self.mixture,
+            share.reshape(*lead, *share.shape[1:]),
+            theta.reshape(*lead, *theta.shape[1:]),
+        )
+
+    def point(self, values: Values) -> Array:
+        """Return the point (coordinate,) of parameters inside their ranges."""
+        theta = theta_of(self.mixture, values)
+        return point_kernel(self.plan, self.coordinate, np.asarray(values.share, float), theta)
+
+    def inside(self, values: Values) -> Values:
+        """Return the parameters with probabilities moved off 0 and 1.
+
+        A mode may lie on the edge, which the unconstrained space does not have. What is moved is
+        less than half a customer's worth.
+        """
+        edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + self.statistics.n_customers))
+
+        def simplex(p: Array) -> Array:
+            p = np.maximum(p, edge)
+            return p / p.sum(axis=-1, keepdims=True)
+
+        moved = {"simplex": simplex, "unit": lambda p: np.clip(p, edge, 1.0 - edge)}
+        indicators = {
+            name: {
+                p.name: moved.get(p.support, np.asarray)(values.indicators[name][p.name])
+                for p in member.parameters
+            }
+            for name, member in self.mixture.families.items()
+        }
+        return Values(simplex(values.share), indicators)
+
+    def log_posterior(self, point: Array) -> tuple[float, Array]:
+        """Return the log density of a point and its gradient (coordinate,)."""
+        s, gradient = self.statistics, np.empty(self.size)
+        density = posterior_kernel(
+            np.ascontiguousarray(point, dtype=float), gradient, self.plan, self.coordinate,
+            s.dense, s.codes, s.count,
+        )  # fmt: skip
+        return float(density) + self.constant, gradient
+
+    def log_densities(self, points: Array, cores: int = 1) -> tuple[Array, Array]:
+        """Return log posterior density and log-likelihood of points (sample, coordinate).
+
+        Both have the shape (sample,); points are shared out to threads, which changes no digit.
+        """
+        s = self.statistics
+        points = np.ascontiguousarray(points, dtype=float)
+        parts = [points[i : i + AT_ONCE] for i in range(0, len(points), AT_ONCE)]
+
+        def evaluate(part: Array) -> tuple[Array, Array]:
+            return densities_kernel(part, self.plan, self.coordinate, s.dense, s.codes, s.count)
+
+        with ThreadPoolExecutor(max_workers=max(cores, 1)) as pool:
+            found = list(pool.map(evaluate, parts))
+        density = np.concatenate([one for one, _ in found])
+        likelihood = np.concatenate([one for _, one in found])
+        return density + self.constant, likelihood + float(s.count @ s.log_base)
+
+
+def _ends(plan: Plan, column: int) -> bool:
+    """Return whether a column is the last level of its simplex."""
+    return column + 1 == len(plan.width) or plan.width[column + 1] > 0
+
+
+def _anywhere(plan: Plan) -> Array:
+    """Return parameters in the midst of their ranges, (segment, column)."""
+    theta = np.empty(plan.fixed.shape)
+    for c, support in enumerate(plan.support):
+        if support == REAL:
+            known = plan.prior[:, c] == NORMAL_PRIOR
+            theta[:, c] = np.where(known, plan.prior_a[:, c], plan.shift[c])
+        elif support == SIMPLEX:
+            first = max(i for i in range(c + 1) if plan.width[i] > 0)
+            theta[:, c] = 1.0 / plan.width[first]
+        else:
+            theta[:, c] = 1.0 if support == POSITIVE else 0.5
+    return theta
+
+
+@njit(**COMPILED)
+def posterior_kernel(point, gradient, plan, coordinate, dense, codes, count):  # pragma: no cover
+    """Write the gradient of a point and return its log density, up to `Space.constant`."""
+    n_segments = len(plan.share_alpha)
+    share, theta = np.empty(n_segments), np.empty(plan.fixed.shape)
+    log_jacobian = place(plan, coordinate, point, share, theta)
+    start = np.empty(n_segments)
+    weights = np.empty((n_segments, dense.shape[0]))
+    table = np.empty((n_segments, plan.cells.shape[0]))
+    weights_of(plan, share, theta, start, weights, table)
+    log_lik, by_dense, by_table, sizes = expected_kernel(dense, codes, count, start, weights, table)
+    slopes = np.zeros(theta.shape)
+    slopes_of(plan, theta, sizes, by_dense, by_table, slopes)
+    density = log_lik + prior_kernel(plan, share, theta) + log_jacobian
+    back(plan, coordinate, share, theta, sizes, slopes, gradient)
+    return density
+
+
+@njit(**COMPILED)
+def likelihood_kernel(dense, codes, count, start, weights, table):  # pragma: no cover
+    """Log-likelihood without base, in one pass without the expected statistics."""
+    n_segments, n_patterns = len(start), len(count)
+    joint = np.empty((n_segments, BLOCK))
+    largest, total = np.empty(BLOCK), np.empty(BLOCK)
+    powers = np.empty(BLOCK, dtype=np.int64)
+    log_lik = 0.0
+    for first in range(0, n_patterns, BLOCK):
+        last = min(first + BLOCK, n_patterns)
+        fill(dense, codes, start, weights, table, first, last, joint)
+        normalise(joint, last - first, largest, total, powers)
+        for i in range(last - first):
+            log_lik += count[first + i] * (largest[i] + np.log(total[i]))
+    return log_lik
+
+
+@njit(**COMPILED)
+def densities_kernel(points, plan, coordinate, dense, codes, count):  # pragma: no cover
+    """Log densities up to `Space.constant`, and log-likelihoods without base, (sample,)."""
+    n, n_segments = len(points), len(plan.share_alpha)
+    share, theta = np.empty(n_segments), np.empty(plan.fixed.shape)
+    start = np.empty(n_segments)
+    weights = np.empty((n_segments, dense.shape[0]))
+    table = np.empty((n_segments, plan.cells.shape[0]))
+    density, likelihood = np.empty(n), np.empty(n)
+    for i in range(n):
+        log_jacobian = place(plan, coordinate, points[i], share, theta)
+        weights_of(plan, share, theta, start, weights, table)
+        likelihood[i] = likelihood_kernel(dense, codes, count, start, weights, table)
+        density[i] = likelihood[i] + prior_kernel(plan, share, theta) + log_jacobian
+    return density, likelihood
