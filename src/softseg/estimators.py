@@ -289,7 +289,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
 
     def _refuse_unless_identified(self, identified_only: bool) -> None:
         self._tree()
-        if identified_only and self.diagnosis_.status == "failed":
+        if identified_only and self.diagnosis_.status != "good":
             raise NotConverged(
                 "Do not read these segments, or ask with identified_only=False: the gate refused "
                 f"the fit.\n{self.diagnosis_.text()}"

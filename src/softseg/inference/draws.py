@@ -30,9 +30,12 @@ class Draws:
         What else the sampler tells of each draw, shape (chain, draw).
     method
         ``laplace``, ``gibbs`` or ``nuts``.
+    interrupted
+        Whether these are the chains that were finished before an interrupt.
     """
 
     values: Values
     log_likelihood: Array
     sample_stats: Mapping[str, Array] = field(default_factory=dict)
     method: str = "gibbs"
+    interrupted: bool = False

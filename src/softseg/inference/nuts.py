@@ -5,7 +5,8 @@ same however many cores and chains there are. The chains run in nutpie's threads
 watches them, so that an interrupt stops them and a fault in the progress display is seen.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from softseg.checks import whole_number
 from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
+from softseg.inference.checkpoint import Chain, Keeper
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import stack
 from softseg.likelihood.kernel import expected_statistics
@@ -102,6 +104,8 @@ def nuts(
     progress: Progress | None = None,
     stage: str = "sample",
     compiled: Compiled | None = None,
+    keeper: Keeper | None = None,
+    partial: bool = False,
 ) -> Draws:
     """Return the draws of one chain per start.
 
@@ -123,6 +127,10 @@ def nuts(
         share of the sampling that is done.
     compiled
         From `compile_nuts`, to sample again without compiling.
+    keeper
+        Keeps every finished chain, and gives back those it has.
+    partial
+        Whether an interrupt returns the finished chains, if there are any, instead of being raised.
 
     Raises
     ------
@@ -139,38 +147,64 @@ def nuts(
     whole_number(n_draws, "n_draws", 1)
     whole_number(n_tune, "n_tune", 1)
     tell = progress or _silent
-    if compiled is None:
-        tell("compile", 0.0)
-        compiled = compile_nuts(statistics, mixture)
-        tell("compile", 1.0)
+    keeper = keeper or Keeper(None, statistics, mixture)
     settings = {"draws": n_draws, "tune": n_tune, "target_accept": target_accept}
-    seeds = [int(rng.integers(2**63)) for rng in rngs]
-    points = [_stirred(compiled.point(s), r) for s, r in zip(starts, rngs, strict=True)]
-    chains = _Chains(compiled.model, points, seeds, settings)
-    raw = chains.run(max(cores, 1), lambda done: tell(stage, done))
-    values = [_values(draws, mixture) for draws, _ in raw]
-    stats = {key: np.stack([chain[key] for _, chain in raw]) for key in STATISTICS.values()}
-    log_lik = np.stack([_log_likelihood(statistics, chain, n_draws) for chain in values])
-    return Draws(stack(values), log_lik, stats, "nuts")
+    keys = [keeper.key("nuts", s, r, settings) for s, r in zip(starts, rngs, strict=True)]
+    kept = {i: keeper.find(key, rngs[i]) for i, key in enumerate(keys)}
+    finished = {i: chain for i, chain in kept.items() if chain is not None}
+    interrupted = False
+    if len(finished) < len(starts):
+        try:
+            if compiled is None:
+                tell("compile", 0.0)
+                compiled = compile_nuts(statistics, mixture)
+                tell("compile", 1.0)
+            tasks: dict[int, tuple[int, Array]] = {}
+            for i in sorted(kept.keys() - finished.keys()):
+                seed = int(rngs[i].integers(2**63))
+                tasks[i] = seed, _stirred(compiled.point(starts[i]), rngs[i])
+            chains = _Chains(compiled.model, tasks, len(starts), settings)
+            with closing(chains.run(max(cores, 1), lambda done: tell(stage, done))) as ending:
+                for i, (draws, stats) in ending:
+                    values = _values(draws, mixture)
+                    log_lik = _log_likelihood(statistics, values, n_draws)
+                    finished[i] = Chain(values, log_lik, stats)
+                    keeper.keep(keys[i], finished[i], rngs[i])
+        except KeyboardInterrupt:
+            if not (partial and finished):
+                raise
+            interrupted = True
+    return _together([finished[i] for i in sorted(finished)], interrupted)
+
+
+def _together(chains: Sequence[Chain], interrupted: bool) -> Draws:
+    values = stack([chain.values for chain in chains])
+    log_lik = np.stack([chain.log_likelihood for chain in chains])
+    names = STATISTICS.values()
+    stats = {name: np.stack([chain.sample_stats[name] for chain in chains]) for name in names}
+    return Draws(values, log_lik, stats, "nuts", interrupted)
 
 
 class _Chains:
     """Samplers of one chain each, some of them running."""
 
     def __init__(
-        self, compiled: Any, firsts: list[Array], seeds: list[int], settings: dict[str, Any]
+        self,
+        compiled: Any,
+        tasks: Mapping[int, tuple[int, Array]],
+        n_chains: int,
+        settings: dict[str, Any],
     ) -> None:
         self.compiled = compiled
-        self.firsts = firsts
-        self.seeds = seeds
+        self.tasks = tasks
         self.settings = settings
-        self.done = np.zeros(len(seeds))
+        self.done = np.ones(n_chains)
+        self.done[[*tasks]] = 0.0
 
-    def run(self, cores: int, tell: Any) -> list[tuple[dict[str, Array], dict[str, Array]]]:
-        """Return variables and statistics of every chain; on an error stop them all."""
-        waiting = list(range(len(self.seeds)))
+    def run(self, cores: int, tell: Any) -> Generator[tuple[int, tuple[Any, Any]]]:
+        """Yield variables and statistics of every chain as it ends; stop them all on an error."""
+        waiting = list(self.tasks)
         running: dict[int, Any] = {}
-        finished: dict[int, Any] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < cores:
@@ -179,20 +213,19 @@ class _Chains:
                 for chain in list(running):
                     trace = _result(running[chain])
                     if trace is not None:
-                        finished[chain] = _read(trace)
                         del running[chain]
                         self.done[chain] = 1.0
+                        yield chain, _read(trace)
                 tell(float(self.done.mean()))
         finally:
             for sampler in running.values():
                 sampler.cancel()
-        return [finished[chain] for chain in range(len(self.seeds))]
 
     def start(self, chain: int) -> Any:
         """Return the running sampler of a chain."""
         import nutpie
 
-        first = self.firsts[chain]
+        seed, first = self.tasks[chain]
 
         def note(chains: Any) -> None:
             self.done[chain] = chains[0].finished_draws / max(chains[0].total_draws, 1)
@@ -201,7 +234,7 @@ class _Chains:
             replace(self.compiled, initial_point_func=lambda seed: first.copy()),
             chains=1,
             cores=1,
-            seed=self.seeds[chain],
+            seed=seed,
             save_warmup=False,
             progress_bar=False,
             progress_callback=note,
