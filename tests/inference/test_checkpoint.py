@@ -233,7 +233,7 @@ def test_a_fit_that_was_cut_off_goes_on(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(OSError, match="the power is gone"):
         fit(table, 2, checkpoint=memory, **options)
     monkeypatch.setattr(kernel, sweeps_kernel)
-    assert len(memory) == 2
+    assert 2 <= len(memory) < 4  # the next chain may be done before it learns of the fault
     again = fit(table, 2, checkpoint=memory, **options)
     assert_same(again.draws, whole.draws)
     assert again.diagnosis.to_json() == whole.diagnosis.to_json()
