@@ -43,7 +43,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
     n_segments
         Number of segments K.
     method
-        ``"auto"``, ``"gibbs"`` or ``"nuts"``.
+        ``"auto"``, ``"laplace"``, ``"gibbs"`` or ``"nuts"``.
     n_draws, n_tune, n_chains
         Draws kept per chain, after so many that are not; number of chains.
     n_starts

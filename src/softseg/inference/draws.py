@@ -29,7 +29,7 @@ class Draws:
     sample_stats
         What else the sampler tells of each draw, shape (chain, draw).
     method
-        ``gibbs`` or ``nuts``.
+        ``laplace``, ``gibbs`` or ``nuts``.
     """
 
     values: Values

@@ -23,8 +23,8 @@ class Check:
     Attributes
     ----------
     name
-        Key of the check: ``rhat``, ``ess_bulk``, ``ess_tail``, ``divergences``, ``bfmi``,
-        ``labels``, ``permutations``, ``modes``, ``sizes``.
+        Key of the check: ``rhat``, ``ess_bulk``, ``ess_tail``, ``pareto_k``, ``importance_ess``,
+        ``explored``, ``divergences``, ``bfmi``, ``labels``, ``permutations``, ``modes``, ``sizes``.
     applies
         False where the method or a single segment leaves nothing to check.
     passed
@@ -158,6 +158,9 @@ SIGNS = {
     "rhat": "<",
     "ess_bulk": "≥",
     "ess_tail": "≥",
+    "pareto_k": "<",
+    "importance_ess": "≥",
+    "explored": "<",
     "divergences": "≤",
     "bfmi": "≥",
     "labels": "≥",

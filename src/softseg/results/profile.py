@@ -22,12 +22,12 @@ import numpy as np
 import xarray as xr
 
 from softseg.families.base import Array, Measure
+from softseg.likelihood.parts import single
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Values
 from softseg.names import INDICATOR, LOWER_PROBABILITY, MEASURE, SEGMENT, UPPER_PROBABILITY
 from softseg.results.evaluate import Evaluator, spread, thinned
 from softseg.results.membership import segment_coordinates
-from softseg.results.parts import single
 from softseg.tables.schema import IndicatorSchema, Schema
 
 LINE: Final = "line"
