@@ -14,6 +14,7 @@ from softseg.runs.choice import StoredChoice, read_choice
 from softseg.runs.folder import (
     CHOICE,
     CHOICE_JSON,
+    CONTINUITY,
     MEMBERSHIPS,
     MEMBERSHIPS_CSV,
     POSTERIOR,
@@ -40,10 +41,11 @@ if TYPE_CHECKING:
     from softseg.inference.draws import Progress
     from softseg.inference.fit import Fit
     from softseg.inference.predictive import FitVerdict
+    from softseg.results.continuity import Continuity
 
 OUTPUTS = (
     MANIFEST, MEMBERSHIPS, MEMBERSHIPS_CSV, PROFILES, POSTERIOR, SCHEMA, REPORT, CHOICE,
-    CHOICE_JSON,
+    CHOICE_JSON, CONTINUITY,
 )  # fmt: skip
 PARTIAL = "partial"
 COMPARED_CUSTOMERS = 50_000
@@ -62,12 +64,15 @@ class Outcome:
         The posterior tree.
     diagnosis, verdict
         The gate, and whether the model fits.
+    continuity
+        What became of the earlier run's segments, None where none was given.
     """
 
     run: Run
     tree: "xr.DataTree"
     diagnosis: "Diagnosis"
     verdict: "FitVerdict"
+    continuity: "Continuity | None" = None
 
     @property
     def passed(self) -> bool:
@@ -105,6 +110,8 @@ def segment(
     cores: int | None = None,
     progress: "Progress | None" = None,
     choice: StoredChoice | None = None,
+    previous: Run | None = None,
+    found: "Continuity | None" = None,
     inputs: tuple[Path, ...] = (),
 ) -> Outcome:
     """Fit the segments of a table and write the run folder.
@@ -128,6 +135,11 @@ def segment(
     choice
         The choice of the number of segments, for the report; by default the one that stands in
         the folder, if it was made with the same data.
+    previous
+        An earlier run. Its segments are found again, and their names are carried over unless the
+        options give others; only where the gate lets the fit through.
+    found
+        What became of an earlier run's segments, where that is known already.
     inputs
         Further files that must not be overwritten.
 
@@ -147,6 +159,11 @@ def segment(
     """
     table, folder, language = Path(table), Path(folder), options.language
     check_names(options)
+    if previous is not None:
+        from softseg.runs.continuing import refuse_unidentified
+
+        refuse_unidentified(previous, language)
+        inputs = (*inputs, previous.folder / MANIFEST)
     _keep_inputs((table, *inputs), folder)
     report = progress or (lambda stage, share: None)
     with locked(folder, language):
@@ -163,18 +180,37 @@ def segment(
                 raise KeyboardInterrupt
             report("summarise", 0.0)
             tree = _tree_of(fitted, report)
+            if previous is not None and fitted.diagnosis.status == "good":
+                from softseg.runs.continuing import continued
+
+                found = continued(previous, tree, table, prepared.schema)
+                options = _with_names(options, tree, found)
             report("write", 0.0)
             manifest = _manifest(tree, table, folder, schema, options, fitted)
             if choice is None:
                 choice = read_choice(folder, manifest.data_hash)
             with staged(folder, language) as stage:
-                write_outputs(stage, tree, options, customers=prepared.customers, choice=choice)
+                write_outputs(
+                    stage, tree, options, customers=prepared.customers, choice=choice,
+                    continuity=found,
+                )  # fmt: skip
                 manifest = publish(stage, folder, manifest, old, language)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(say("runs.kept", language) if len(chains) else "") from error
         if not partial:
             chains.clear()
-    return Outcome(Run(folder, manifest), tree, fitted.diagnosis, fitted.verdict)
+    return Outcome(Run(folder, manifest), tree, fitted.diagnosis, fitted.verdict, found)
+
+
+def _with_names(options: Options, tree: "xr.DataTree", found: "Continuity") -> Options:
+    """Carry the earlier names over to the tree and the options, unless there are others."""
+    from softseg.results.tree import rename_segments
+
+    names = found.names(options.language)
+    if options.names or not names:
+        return options
+    rename_segments(tree, names)
+    return options.model_copy(update={"names": tuple(names)})
 
 
 def fit_table(
