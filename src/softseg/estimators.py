@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from softseg.inference.draws import Progress
     from softseg.results.continuity import Continuity
     from softseg.results.partition import Partition
+    from softseg.results.scoring import Scorer
 
 
 class SegmentMixture(ClusterMixin, BaseEstimator):
@@ -76,6 +77,9 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
     >>> model.fit(example_frame())  # doctest: +SKIP
     >>> model.membership()["mean"].sel(segment=1)  # doctest: +SKIP
     """
+
+    _ready: "tuple[xr.DataTree, Scorer] | None" = None
+    """What scoring has made of the posterior, kept for the next rows."""
 
     def __init__(
         self,
@@ -177,12 +181,14 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
             ``mean``, ``lower``, ``upper`` (customer, segment), ``top``, ``p_top``, ``entropy``,
             ``verdict`` (customer); see `softseg.results.membership`.
         """
-        from softseg.results.scoring import score
+        from softseg.results.scoring import Scorer
 
         tree = self._tree()
         if frame is None:
             return tree["membership"].to_dataset()
-        return score(tree, frame, unseen=unseen)  # pyright: ignore[reportArgumentType]
+        if self._ready is None or self._ready[0] is not tree:
+            self._ready = (tree, Scorer(tree))
+        return self._ready[1].score(frame, unseen=unseen)  # pyright: ignore[reportArgumentType]
 
     def score_samples(self, frame: Any) -> Array:
         """Return the log posterior predictive density of each row, (customer,)."""
@@ -221,6 +227,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         from softseg.results.tree import rename_segments, schema_from_tree
 
         rename_segments(self._tree(), list(names))
+        self._ready = None
         self.schema_ = schema_from_tree(self.posterior_)
         return self
 
