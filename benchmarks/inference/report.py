@@ -120,6 +120,7 @@ def page(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     yield ""
     for data in KINDS:
         yield from _table(lines, data)
+    yield from _agreement(lines)
     yield from _machines(lines)
 
 
@@ -226,6 +227,46 @@ def _ess(found: Row) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def _agreement(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
+    """Say how far the posteriors of softseg and the peers are apart on the same customers."""
+    rows = []
+    for data in KINDS:
+        for n in SIZES:
+            for tool in DRAWING:
+                apart = [
+                    _apart(ours["means"], theirs["means"])
+                    for (cell, run), theirs in lines.items()
+                    if (cell.tool, cell.data, cell.n) == (tool, data, n) and "means" in theirs
+                    if (ours := lines.get((Cell(OURS[0], data, n, cell.seed), run))) is not None
+                    and "means" in ours
+                ]
+                if apart:
+                    means, spreads = (median(column) for column in zip(*apart, strict=True))
+                    rows.append(f"| {data} | {n:,} | {tool} | {means:.2f} | {spreads:.0%} |")
+    if not rows:
+        return
+    yield "## Do they agree?"
+    yield ""
+    yield "Shares and the parameters of the first indicator on the same customers: the largest"
+    yield "difference of posterior means from softseg's, in posterior sd, and of posterior sds."
+    yield ""
+    yield "| data | customers | peer | means, sd | sds |"
+    yield "|---|---|---|---|---|"
+    yield from rows
+    yield ""
+
+
+def _apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[float, float]:
+    means, spreads = [], []
+    for name, (middle, spread) in ours.items():
+        other_middle, other_spread = theirs[name]
+        for m, s, om, os_ in zip(middle, spread, other_middle, other_spread, strict=True):
+            if os_ > 0.0:
+                means.append(abs(m - om) / os_)
+                spreads.append(abs(s / os_ - 1.0))
+    return max(means), max(spreads)
 
 
 def _machines(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
