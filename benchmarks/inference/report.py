@@ -120,6 +120,7 @@ def page(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     yield ""
     for data in KINDS:
         yield from _table(lines, data)
+    yield from _stages(lines)
     yield from _agreement(lines)
     yield from _machines(lines)
 
@@ -136,21 +137,24 @@ def _targets(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     for (data, n), target in TARGETS.items():
         peer = best_peer(lines, data, n, "warm")
         ours = [_rates(row(lines, tool, data, n, "warm")) for tool in OURS]
+        known = "not measured" if peer is None else f"{peer[0]}, {peer[1]:.1f}/s"
         if peer is None or ours[0] is None:
-            yield f"| {data} | {n:,} | {target:.0f}× | not measured | | | | open |"
+            yield f"| {data} | {n:,} | {target:.0f}× | {known} | | | | open |"
             continue
-        name, rate = peer
+        _, rate = peer
         sample, fit = ours[0], ours[1] or {}
         multiples = [
             _multiple(sample, "draws", rate),
             _multiple(fit, "draws", rate),
             _multiple(fit, "memberships", rate),
         ]
-        verdict = "met" if sample.get("ess per draws", 0.0) >= target * rate else "**missed**"
+        verdict = (
+            "met" if sample["ess per draws"] >= target * rate else _missed(sample, target * rate)
+        )
         if not _all_passed(row(lines, "softseg_sample", data, n, "warm")):
             verdict = "**missed**: the gate failed"
         yield (
-            f"| {data} | {n:,} | {target:.0f}× | {name}, {rate:.1f}/s | "
+            f"| {data} | {n:,} | {target:.0f}× | {known} | "
             + " | ".join(multiples)
             + f" | {verdict} |"
         )
@@ -158,6 +162,14 @@ def _targets(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     yield "Draws: reduction, modes, explorers, sampler, alignment, gate. Fit: the check whether the"
     yield "model fits besides. The verdict is about the first, which is what the peers do."
     yield ""
+
+
+def _missed(figures: Mapping[str, float], needed: float) -> str:
+    ess, cpu = figures["ess"], figures["cpu draws"]
+    return (
+        f"**missed**: {ess:,.0f} draws' worth in {cpu:.2f} CPU s; the target allows "
+        f"{ess / needed:.2f} CPU s"
+    )
 
 
 def _rates(found: Row | None) -> dict[str, float] | None:
@@ -229,6 +241,31 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
 
 
+def _stages(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
+    """Say where softseg's CPU seconds go, warm."""
+    kept: dict[tuple[str, int], Mapping[str, float]] = {}
+    for data in KINDS:
+        for n in SIZES:
+            for tool in OURS:
+                found = row(lines, tool, data, n, "warm")
+                if found is not None and found.figures:
+                    kept[data, n] = found.figures
+    names = [name for figures in kept.values() for name in figures if name.startswith("stage ")]
+    names = list(dict.fromkeys(names))
+    if not names:
+        return
+    yield "## Where softseg's CPU seconds go"
+    yield ""
+    yield "On a warm process, stage by stage; after a sampler come alignment and gate."
+    yield ""
+    yield "| data | customers | " + " | ".join(name.removeprefix("stage ") for name in names) + " |"
+    yield "|---" * (2 + len(names)) + "|"
+    for (data, n), figures in kept.items():
+        cells = [_number(figures.get(name), 2) for name in names]
+        yield f"| {data} | {n:,} | " + " | ".join(cells) + " |"
+    yield ""
+
+
 def _agreement(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     """Say how far the posteriors of softseg and the peers are apart on the same customers."""
     rows = []
@@ -297,6 +334,7 @@ def _figures(line: Line) -> dict[str, float]:
     """Return the numbers of a run, with ESS per CPU second at every lap."""
     names = ("ess", "ess_tail", "rhat", "importance_ess", "peak_mib", "steps_per_draw")
     found: dict[str, Any] = {name: line[name] for name in names if line.get(name) is not None}
+    found |= {f"stage {stage}": seconds for stage, seconds in line.get("stages", {}).items()}
     for clock in ("cpu", "wall"):
         found |= {f"{clock} {lap}": seconds for lap, seconds in line[clock].items()}
     for ess in ("ess", "importance_ess"):

@@ -231,6 +231,35 @@ def test_a_target_is_met_only_by_enough_and_through_the_gate(
     assert verdict in row.split("|")[-2]
 
 
+def test_a_missed_target_says_what_it_would_have_taken() -> None:
+    lines = keyed(
+        line("numpyro", "warm", 1.0, 100.0),
+        line("softseg_sample", "warm", 2.0, 4_000.0, passed=True, failed=[]),
+    )
+    text = "\n".join(module("report").page(lines))
+    assert "**missed**: 4,000 draws' worth in 2.00 CPU s; the target allows 1.00 CPU s" in text
+
+
+def test_cpu_seconds_go_to_the_stage_that_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = module("tools.softseg_fit")
+    clock = iter([0.0, 1.0, 3.0, 6.0, 10.0])
+    monkeypatch.setattr(tool, "cpu_seconds", lambda: next(clock))
+    stages = tool.Stages()
+    for stage, share in (("modes", 0.5), ("sample", 0.1), ("sample", 1.0), ("end", 1.0)):
+        stages(stage, share)
+    assert stages.took == {"before": 1.0, "modes": 2.0, "sample": 3.0, "after sample": 4.0}
+
+
+def test_posteriors_are_compared_in_posterior_sds() -> None:
+    ours, theirs = ([[0.5], [0.1]], [[0.6], [0.2]])
+    lines = keyed(
+        line("numpyro", "cold", 1.0, 100.0, means={"share": theirs}),
+        line("softseg_sample", "cold", 1.0, 100.0, means={"share": ours}, passed=True, failed=[]),
+    )
+    text = "\n".join(module("report").page(lines))
+    assert "| mixed | 1,000 | numpyro | 0.50 | 50% |" in text
+
+
 def test_the_page_says_what_did_not_finish() -> None:
     late = line("pymc", "cold", 1.0, 1.0) | {"status": "not finished", "reason": "more than 300 s"}
     text = "\n".join(module("report").page(keyed(late)))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.inference.measure import cpu_seconds
 from benchmarks.inference.problem import Problem
 from benchmarks.inference.tools.base import Outcome, Tool
 from softseg.inference.fit import fit
@@ -31,11 +32,15 @@ class SoftsegSample(Tool):
         statistics = reduce(problem.table)
         mixture = specify(problem.table.schema, problem.n_segments)
         rng = np.random.default_rng(seed)
-        found = sample(statistics, mixture, method=self.method, rng=rng, cores=self.cores)
+        stages = Stages()
+        found = sample(
+            statistics, mixture, method=self.method, rng=rng, cores=self.cores, progress=stages
+        )
+        stages("end", 1.0)
         lap("draws")
         membership(statistics, found.draws.values.flattened())
         lap("memberships")
-        return Outcome(found.draws.values, figures(found), aligned=True)
+        return Outcome(found.draws.values, figures(found, stages), aligned=True)
 
 
 class SoftsegFit(SoftsegSample):
@@ -43,23 +48,45 @@ class SoftsegFit(SoftsegSample):
 
     def run(self, problem: Problem, seed: int, lap: Callable[[str], None]) -> Outcome:
         """Fit, then summarise the memberships."""
+        stages = Stages()
         found = fit(
-            problem.table, problem.n_segments, method=self.method, seed=seed, cores=self.cores
-        )
+            problem.table, problem.n_segments, method=self.method, seed=seed, cores=self.cores,
+            progress=stages,
+        )  # fmt: skip
+        stages("end", 1.0)
         lap("draws")
         values = found.draws.values.flattened()
         membership(found.statistics, values, tail_probability=found.tail_probability)
         lap("memberships")
-        return Outcome(found.draws.values, figures(found), aligned=True)
+        return Outcome(found.draws.values, figures(found, stages), aligned=True)
 
 
-def figures(found: Sampled) -> dict[str, Any]:
+class Stages:
+    """CPU seconds by stage, from softseg's reports of progress.
+
+    What comes after the last report of a stage, such as the alignment after the sampler, is kept as
+    "after" it.
+    """
+
+    def __init__(self) -> None:
+        self.took: dict[str, float] = {}
+        self._stage, self._since = "before", cpu_seconds()
+
+    def __call__(self, stage: str, share: float) -> None:
+        """Take a report."""
+        now = cpu_seconds()
+        self.took[self._stage] = self.took.get(self._stage, 0.0) + now - self._since
+        self._stage, self._since = stage if share < 1.0 else f"after {stage}", now
+
+
+def figures(found: Sampled, stages: Stages) -> dict[str, Any]:
     """Return what the gate says, check by check, and the importance ESS where there is one."""
     checks = {check.name: check.value for check in found.diagnosis.checks if check.applies}
     figures: dict[str, Any] = {
         "method": found.method,
         "thin": found.thin,
         "patterns": found.statistics.n_patterns,
+        "stages": {stage: round(seconds, 4) for stage, seconds in stages.took.items()},
         "passed": not found.diagnosis.failed,
         "failed": [check.name for check in found.diagnosis.failed],
         "checks": {name: None if v is None else float(v) for name, v in checks.items()},
