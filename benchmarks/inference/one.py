@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inference.cells import RUNS, WARM_SEED
+from benchmarks.inference.cells import RUNS, WARM_SEED, code
 from benchmarks.inference.measure import Clock, mixed_how, peak_mib
 from benchmarks.inference.problem import state
 from benchmarks.inference.tools import tool
@@ -62,6 +62,7 @@ def one(chosen: Tool, data: str, n: int, seed: int, bound: float) -> dict[str, A
         "settings": chosen.settings(),
         "load": round(load, 1),
         "machine": machine(),
+        "code": code(),
         "versions": {name: version(name) for name in chosen.packages},
     }
 

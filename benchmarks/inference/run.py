@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from benchmarks.inference.cells import RUNS, Cell, Line, append, choose, hopeless, read
+from benchmarks.inference.cells import RUNS, Cell, Line, append, choose, done, hopeless, read
 
 ROOT: Final = Path(__file__).parents[2]
 INSTALL: Final = "uv sync --group bench --group oracle"
@@ -46,8 +46,7 @@ def main() -> None:
     require_peers(cell.tool for cell in cells)
     for cell in cells:
         known = read()
-        done = all((cell, run) in known for run in RUNS) or _over(known.get((cell, "cold")))
-        if done and not given.again:
+        if done(cell, known) and not given.again:
             continue
         if hopeless(cell, known):
             print(f"{cell}: not tried, it has not finished before", flush=True)
@@ -80,11 +79,11 @@ def run_cell(cell: Cell, bound: float) -> list[Line]:
             "PYTENSOR_FLAGS": f"base_compiledir={empty}/pytensor",
         }
         keeps = cell.tool.startswith(("softseg", "pymc"))
-        done = _finish(command, os.environ | ONE_THREAD | (caches if keeps else {}))
-    lines = [json.loads(text) for text in done.stdout.splitlines() if text.startswith('{"tool"')]
+        ended = _finish(command, os.environ | ONE_THREAD | (caches if keeps else {}))
+    lines = [json.loads(text) for text in ended.stdout.splitlines() if text.startswith('{"tool"')]
     if len(lines) < len(RUNS) and not (lines and _over(lines[-1])):
         where = dict(tool=cell.tool, data=cell.data, n=cell.n, seed=cell.seed)
-        lines.append(where | {"run": RUNS[len(lines)]} | _why(done, bound))
+        lines.append(where | {"run": RUNS[len(lines)]} | _why(ended, bound))
     return lines
 
 
@@ -97,9 +96,9 @@ def told(line: Line) -> str:
     return f"{line['run']} {cpu:.2f} CPU s{mixing}"
 
 
-def _over(line: Line | None) -> bool:
-    """Return whether no further run is to come; what has failed is tried again another time."""
-    return line is not None and line["status"] in ("not finished", "not applicable")
+def _over(line: Line) -> bool:
+    """Return whether no further run is to come."""
+    return line["status"] in ("not finished", "not applicable")
 
 
 def _finish(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -113,14 +112,14 @@ def _finish(command: list[str], environment: dict[str, str]) -> subprocess.Compl
         return subprocess.CompletedProcess(command, -signal.SIGALRM, out, "")
 
 
-def _why(done: subprocess.CompletedProcess[str], bound: float) -> Line:
-    if done.returncode == -signal.SIGXCPU:
+def _why(ended: subprocess.CompletedProcess[str], bound: float) -> Line:
+    if ended.returncode == -signal.SIGXCPU:
         return {"status": "not finished", "reason": f"more than {bound:.0f} CPU s"}
-    if done.returncode == -signal.SIGALRM:
+    if ended.returncode == -signal.SIGALRM:
         return {"status": "not finished", "reason": f"more than {WALL:.0f} s"}
-    if done.returncode == -signal.SIGKILL:
+    if ended.returncode == -signal.SIGKILL:
         return {"status": "not finished", "reason": "killed, probably out of memory"}
-    last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+    last = ended.stderr.strip().splitlines()[-1:] or ["no message"]
     return {"status": "failed", "reason": last[0][:200]}
 
 

@@ -154,6 +154,22 @@ def test_the_last_line_of_a_run_counts(tmp_path: Path) -> None:
     assert [one["cpu"]["draws"] for one in found.values()] == [20.0]
 
 
+def test_a_cell_is_done_when_both_runs_are_there_and_the_code_is_the_same() -> None:
+    cells = module("cells")
+    peer, ours = (
+        cells.Cell("numpyro", "mixed", 1000, 1),
+        cells.Cell("softseg_fit", "mixed", 1000, 1),
+    )
+    runs = [line("numpyro", "cold", 1.0, 1.0), line("numpyro", "warm", 1.0, 1.0)]
+    assert cells.done(peer, keyed(*runs))
+    assert not cells.done(peer, keyed(runs[0]))
+    assert not cells.done(peer, keyed(runs[0], runs[1] | {"status": "failed", "reason": "no"}))
+    assert cells.done(peer, keyed(runs[0] | {"status": "not finished", "reason": "late"}))
+    old = [line("softseg_fit", run, 1.0, 1.0, code="old") for run in ("cold", "warm")]
+    assert not cells.done(ours, keyed(*old))
+    assert cells.done(ours, keyed(*(one | {"code": cells.code()} for one in old)))
+
+
 def test_patterns_choose_cells_small_tables_first() -> None:
     cells = module("cells")
     found = list(cells.choose(["numpyro:mixed:*", "softseg_fit:mixed:1000"], 2))
