@@ -40,11 +40,15 @@ def _figure(
                 if points:
                     style = "--" if run == "cold" else "-"
                     name = tool if run == "warm" else None
-                    axis.loglog(*zip(*points, strict=True), f"{style}o", color=colour, label=name)
+                    fill = "white" if run == "cold" else colour
+                    axis.loglog(
+                        *zip(*points, strict=True), f"{style}o", color=colour, mfc=fill, label=name
+                    )
         axis.set_title(data)
+        axis.set_xlim(0.7 * SIZES[0], 1.4 * SIZES[-1])
         axis.set_xlabel("customers")
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel(label if len(runs) == 1 else f"{label} (dashed: cold)")
+    axes[0].set_ylabel(label if len(runs) == 1 else f"{label} (hollow, dashed: cold)")
     axes[-1].legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
