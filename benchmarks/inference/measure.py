@@ -3,17 +3,18 @@
 import resource
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from benchmarks.inference.data import Array
 from benchmarks.inference.problem import Problem
 from softseg.families.namespace import NUMPY
 from softseg.inference.diagnose import mixing, quantities
 from softseg.inference.relabel import align
 from softseg.likelihood.kernel import expected_statistics
+from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Values
 
 
@@ -49,18 +50,18 @@ def peak_mib() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def mixed_how(problem: Problem, values: Values, aligned: bool) -> dict[str, Any]:
+def mixed_how(problem: Problem, values: Values, log_likelihood: Array | None) -> dict[str, Any]:
     """Return minimal bulk and tail ESS and maximal R-hat over parameters and log-likelihood.
 
-    Peers' draws are aligned here, off the clock, in softseg's way with the truth as the pivot.
+    Draws without a log-likelihood are a peer's: they are aligned here, off the clock, in softseg's
+    way with the truth as the pivot.
     """
-    statistics = problem.statistics()
-    if not aligned:
+    lost = None
+    if log_likelihood is None:
+        statistics = problem.statistics()
         found = align(statistics, values, problem.truth)
         values, lost = found.values, found.not_permutations
-    else:
-        lost = None
-    log_likelihood = _log_likelihood(problem, statistics, values)
+        log_likelihood = _log_likelihood(statistics, values)
     names, draws = quantities(values, log_likelihood)
     kept = [i for i, name in enumerate(names) if not name.startswith("sorted_")]
     figures = mixing(draws[..., kept])
@@ -77,7 +78,7 @@ def mixed_how(problem: Problem, values: Values, aligned: bool) -> dict[str, Any]
     }
 
 
-def _log_likelihood(problem: Problem, statistics: Any, values: Values) -> Any:
+def _log_likelihood(statistics: Statistics, values: Values) -> Array:
     found = np.empty(values.share.shape[:2])
     for index in np.ndindex(*found.shape):
         one = values.at(index)
@@ -96,6 +97,3 @@ def _summary(values: Values) -> dict[str, list[list[float]]]:
         both = np.stack([flat.mean(axis=0), flat.std(axis=0)])
         found[name] = np.round(both, 5).tolist()
     return found
-
-
-type Lap = Callable[[str], None]

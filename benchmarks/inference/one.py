@@ -51,7 +51,7 @@ def one(chosen: Tool, data: str, n: int, seed: int, bound: float) -> dict[str, A
     found = chosen.run(problem, seed, clock.lap)
     _limit(None)
     peak = peak_mib()
-    mixing = {} if found.values is None else mixed_how(problem, found.values, found.aligned)
+    mixing = {} if found.values is None else mixed_how(problem, found.values, found.log_likelihood)
     return {
         "status": "finished",
         "cpu": clock.cpu,

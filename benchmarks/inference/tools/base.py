@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.inference.data import Array
 from benchmarks.inference.problem import Problem
 from softseg.models.mixture import Values
 
@@ -24,13 +25,14 @@ class Outcome:
         Draws with leading axes (chain, draw); None where the tool draws from no posterior.
     figures
         Anything else worth keeping: numbers and short texts by name.
-    aligned
-        Whether the labels of `values` are aligned already, by the tool and on its own clock.
+    log_likelihood
+        Of every draw, (chain, draw), where the tool has aligned the labels itself, on its own
+        clock; None where that is still to be done.
     """
 
     values: Values | None
     figures: Mapping[str, Any] = field(default_factory=dict)
-    aligned: bool = False
+    log_likelihood: Array | None = None
 
 
 class Tool(ABC):

@@ -40,7 +40,7 @@ class SoftsegSample(Tool):
         lap("draws")
         membership(statistics, found.draws.values.flattened())
         lap("memberships")
-        return Outcome(found.draws.values, figures(found, stages), aligned=True)
+        return Outcome(found.draws.values, figures(found, stages), found.draws.log_likelihood)
 
 
 class SoftsegFit(SoftsegSample):
@@ -58,7 +58,7 @@ class SoftsegFit(SoftsegSample):
         values = found.draws.values.flattened()
         membership(found.statistics, values, tail_probability=found.tail_probability)
         lap("memberships")
-        return Outcome(found.draws.values, figures(found, stages), aligned=True)
+        return Outcome(found.draws.values, figures(found, stages), found.draws.log_likelihood)
 
 
 class Stages:
