@@ -13,12 +13,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
+import softseg
 from benchmarks.inference.data import KINDS
 from benchmarks.inference.tools import TOOLS
 
 RESULTS: Final = Path(__file__).parent / "results"
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
-SOURCE: Final = Path(__file__).parents[2] / "src"
+SOURCE: Final = Path(softseg.__file__).parent
 RUNS: Final = ("cold", "warm")
 WARM_SEED: Final = 1_000
 """The warm run draws its customers with this added to the seed of the cold one."""
