@@ -206,6 +206,9 @@ class Family(ABC):
     """Whether values are codes of levels."""
     takes_exposure: ClassVar[bool] = False
     discrete: ClassVar[bool] = False
+    kinds: ClassVar[tuple[int, ...]] = ()
+    """Its compiled forms in `families.kinds`, which take its parameters in their order; a family
+    without any is served by the general, slower paths."""
 
     @abstractmethod
     def legal(self, values: Array) -> NDArray[np.bool_]:

@@ -23,6 +23,7 @@ from softseg.families.base import (
     Priors,
     Sums,
 )
+from softseg.families.kinds import BERNOULLI
 from softseg.priors import Prior
 
 
@@ -32,6 +33,7 @@ class Bernoulli(Family):
     name = "bernoulli"
     parameters = (Parameter("probability", "unit", updates=("Beta",)),)
     domain = "domain.level"
+    kinds = (BERNOULLI,)
     levelled = True
     discrete = True
 

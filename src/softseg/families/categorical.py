@@ -23,6 +23,7 @@ from softseg.families.base import (
     Priors,
     Sums,
 )
+from softseg.families.kinds import CATEGORICAL
 from softseg.priors import Prior
 
 NO_STATISTICS = 0
@@ -34,6 +35,7 @@ class Categorical(Family):
     name = "categorical"
     parameters = (Parameter("probability", "simplex", updates=("Dirichlet",), per_level=True),)
     domain = "domain.level"
+    kinds = (CATEGORICAL,)
     levelled = True
     discrete = True
 

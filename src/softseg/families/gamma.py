@@ -30,6 +30,7 @@ from softseg.families.base import (
     Sums,
     rounded,
 )
+from softseg.families.kinds import GAMMA
 from softseg.families.positive import (
     GAMMA_MEAN,
     GAMMA_SHAPE,
@@ -55,6 +56,7 @@ class Gamma(Family):
         Parameter("shape", "positive"),
     )
     domain = "domain.positive"
+    kinds = (GAMMA,)
 
     def legal(self, values: Array) -> NDArray[np.bool_]:
         """Positive numbers."""

@@ -37,6 +37,7 @@ class HurdleLogNormal(Family):
     name = "hurdle_lognormal"
     parameters = (*HURDLE.parameters, *AMOUNT.parameters)
     domain = "domain.non_negative"
+    kinds = (*HURDLE.kinds, *AMOUNT.kinds)
 
     def legal(self, values: Array) -> NDArray[np.bool_]:
         """Zero and positive numbers."""

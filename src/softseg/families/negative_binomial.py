@@ -34,6 +34,7 @@ from softseg.families.base import (
     Sums,
     rounded,
 )
+from softseg.families.kinds import NEGATIVE_BINOMIAL
 from softseg.families.poisson import LARGEST_MEAN, overall_rate
 from softseg.families.positive import (
     NEGATIVE_BINOMIAL_RATE,
@@ -57,6 +58,7 @@ class NegativeBinomial(Family):
     name = "negative_binomial"
     parameters = (Parameter("rate", "positive"), Parameter("shape", "positive"))
     domain = "domain.count"
+    kinds = (NEGATIVE_BINOMIAL,)
     takes_exposure = True
     discrete = True
 

@@ -28,6 +28,7 @@ from softseg.families.base import (
     Sums,
     rounded,
 )
+from softseg.families.kinds import NORMAL
 from softseg.priors import Prior
 
 LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
@@ -51,6 +52,8 @@ def centre_and_scale(t: Array) -> tuple[float, float]:
 
 class NormalOnScale(Family):
     """A family that is Gaussian on its own scale; its two parameters are location and spread."""
+
+    kinds = (NORMAL,)
 
     @abstractmethod
     def transform(self, x: Array, coding: Coding) -> Array:

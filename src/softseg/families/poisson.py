@@ -26,6 +26,7 @@ from softseg.families.base import (
     Sums,
     rounded,
 )
+from softseg.families.kinds import POISSON
 from softseg.families.positive import POISSON_RATE, Conditional, climb_positive
 from softseg.priors import Prior
 
@@ -40,6 +41,7 @@ class Poisson(Family):
     name = "poisson"
     parameters = (Parameter("rate", "positive", updates=("Gamma",)),)
     domain = "domain.count"
+    kinds = (POISSON,)
     takes_exposure = True
     discrete = True
 
