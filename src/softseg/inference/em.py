@@ -11,9 +11,12 @@ import numpy as np
 
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
+from softseg.inference.space import Space
+from softseg.inference.turns import climb_kernel, served
 from softseg.likelihood.kernel import Expected, expected_statistics
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
+from softseg.models.plan import theta_of, values_of
 
 TOLERANCE = 1e-8
 
@@ -36,10 +39,26 @@ class Run:
     converged: bool
 
 
+def compiled_space(statistics: Statistics, mixture: Mixture, use_priors: bool) -> Space | None:
+    """Return the space on which `climb` runs compiled, None where it cannot."""
+    return Space.of(mixture, statistics) if use_priors and served(mixture) else None
+
+
 def climb(
-    statistics: Statistics, mixture: Mixture, values: Values, use_priors: bool, cycles: int
+    statistics: Statistics,
+    mixture: Mixture,
+    values: Values,
+    use_priors: bool,
+    cycles: int,
+    space: Space | None = None,
 ) -> Run:
-    """Run accelerated EM until it gains no more, or for a number of cycles of three passes."""
+    """Run accelerated EM until it gains no more, or for a number of cycles of three passes.
+
+    `space`, from `compiled_space`, makes every cycle compiled code; the same steps stand below for
+    maximum likelihood and for priors without a compiled step.
+    """
+    if space is not None:
+        return _climb_compiled(space, values, cycles)
     values, expected, objective = evaluate(statistics, mixture, values, use_priors)
     for _ in range(cycles):
         before = objective
@@ -57,6 +76,17 @@ def climb(
         if objective - before < max(TOLERANCE, 1e-13 * abs(objective)):
             return Run(values, expected, objective, True)
     return Run(values, expected, objective, False)
+
+
+def _climb_compiled(space: Space, values: Values, cycles: int) -> Run:
+    s = space.statistics
+    share, theta = np.array(values.share, dtype=float), theta_of(space.mixture, values)
+    objective, log_lik, dense, table, sizes, settled = climb_kernel(
+        space.plan, share, theta, s.dense, s.codes, s.count, cycles, TOLERANCE
+    )
+    log_lik += float(s.count @ s.log_base)
+    found = values_of(space.mixture, share, theta)
+    return Run(found, Expected(log_lik, dense, table, sizes), objective + space.constant, settled)
 
 
 def _step(

@@ -6,7 +6,7 @@ statistics of each segment, and lets every family draw its parameters from their
 is the same however many cores and chains there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,9 +14,12 @@ import numpy as np
 from softseg.families.base import TINY, Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.draws import Draws, Progress, threads_for
+from softseg.inference.space import Space
+from softseg.inference.turns import served, sweeps_kernel
 from softseg.likelihood.kernel import sampled_statistics
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
+from softseg.models.plan import theta_of, values_of
 
 REPORT_EVERY = 50
 
@@ -56,7 +59,14 @@ def gibbs(
         if progress is not None:
             progress(stage, float(finished.mean()))
 
+    space = Space.of(mixture, statistics) if served(mixture) else None
+
     def one(chain: int) -> tuple[Values, Array, Values]:
+        if space is not None:
+            return _run_compiled(
+                space, starts[chain], rngs[chain], n_draws, n_tune, thin,
+                lambda share: tell(chain, share),
+            )  # fmt: skip
         sweeps = _Chain(statistics, mixture, starts[chain], rngs[chain])
         return sweeps.run(n_draws, n_tune, thin, lambda share: tell(chain, share))
 
@@ -80,8 +90,33 @@ def stack(values: Sequence[Values]) -> Values:
     return Values(np.stack([v.share for v in values]), indicators)
 
 
+def _run_compiled(
+    space: Space,
+    start: Values,
+    rng: np.random.Generator,
+    n_draws: int,
+    n_tune: int,
+    thin: int,
+    tell: Callable[[float], None],
+) -> tuple[Values, Array, Values]:
+    """Return draws, their log-likelihoods and the end of one chain, some sweeps at a time."""
+    s, mixture = space.statistics, space.mixture
+    share, theta = np.array(start.share, dtype=float), theta_of(mixture, start)
+    kept = np.empty((n_draws, *share.shape)), np.empty((n_draws, *theta.shape)), np.empty(n_draws)
+    n_sweeps = n_tune + n_draws * thin
+    for first in range(0, n_sweeps, REPORT_EVERY):
+        tell(first / n_sweeps)
+        sweeps_kernel(
+            rng, space.plan, share, theta, s.dense, s.codes, s.count,
+            first, min(REPORT_EVERY, n_sweeps - first), n_tune, thin, *kept,
+        )  # fmt: skip
+    tell(1.0)
+    log_likelihood = kept[2] + float(s.count @ s.log_base)
+    return values_of(mixture, *kept[:2]), log_likelihood, values_of(mixture, share, theta)
+
+
 class _Chain:
-    """One chain: its present values and its generator."""
+    """One chain of a mixture without compiled steps: its present values and its generator."""
 
     def __init__(
         self, statistics: Statistics, mixture: Mixture, start: Values, rng: np.random.Generator

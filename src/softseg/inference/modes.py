@@ -21,7 +21,8 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.draws import Progress, threads_for
-from softseg.inference.em import Run, climb
+from softseg.inference.em import Run, climb, compiled_space
+from softseg.inference.space import Space
 from softseg.inference.starts import random_start
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
@@ -160,8 +161,11 @@ def find_modes(
     """
     report = progress or (lambda stage, share: None)
     modes = known
+    space = compiled_space(statistics, mixture, prior == "schema")
     for _ in range(ROUNDS):
-        runs = _round(statistics, mixture, prior == "schema", rng.spawn(n_starts), cores, report)
+        runs = _round(
+            statistics, mixture, prior == "schema", space, rng.spawn(n_starts), cores, report
+        )
         found = [_mode(statistics, run) for run in runs]
         modes = merged(modes, found, n_starts, statistics.count, runs[0].converged)
         if modes.hits >= ENOUGH_HITS or n_starts < ENOUGH_HITS:
@@ -176,6 +180,7 @@ def _round(
     statistics: Statistics,
     mixture: Mixture,
     use_priors: bool,
+    space: Space | None,
     rngs: Sequence[np.random.Generator],
     cores: int,
     report: Progress,
@@ -187,10 +192,10 @@ def _round(
 
     def short(generator: np.random.Generator) -> Run:
         first = random_start(statistics, mixture, generator)
-        return climb(statistics, mixture, first, use_priors, SHORT_CYCLES)
+        return climb(statistics, mixture, first, use_priors, SHORT_CYCLES, space)
 
     def finish(run: Run) -> Run:
-        return climb(statistics, mixture, run.values, use_priors, LONG_CYCLES)
+        return climb(statistics, mixture, run.values, use_priors, LONG_CYCLES, space)
 
     threads = threads_for(statistics.n_patterns, cores)
     with ThreadPoolExecutor(max_workers=threads) as pool:
@@ -239,7 +244,8 @@ def polish(
     statistics: Statistics, mixture: Mixture, values: Values, prior: Literal["schema"] | None
 ) -> Mode:
     """Return the mode that EM reaches from given parameters."""
-    run = climb(statistics, mixture, values, prior == "schema", LONG_CYCLES)
+    space = compiled_space(statistics, mixture, prior == "schema")
+    run = climb(statistics, mixture, values, prior == "schema", LONG_CYCLES, space)
     return _mode(statistics, run)
 
 

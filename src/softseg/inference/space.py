@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 
 from softseg.families.base import Array
-from softseg.families.kinds import COMPILED
+from softseg.families.kinds import COMPILED, TINY
 from softseg.families.positive import log_prior as positive_log_prior
 from softseg.likelihood.kernel import BLOCK, expected_kernel, fill, normalise
 from softseg.likelihood.statistics import Statistics
@@ -41,6 +41,7 @@ from softseg.models.plan import (
 NORMAL_PRIOR, BETA_PRIOR, DIRICHLET_PRIOR = 7, 8, 9
 FURTHEST = 690.0
 """Coordinates beyond it stand for a parameter that is 0 or infinite to the last digit."""
+LEAST_PROBABILITY = 1e-3
 AT_ONCE = 64
 """Points that one task of a thread evaluates."""
 
@@ -108,6 +109,28 @@ class Space:
         theta = theta_of(self.mixture, values)
         return point_kernel(self.plan, self.coordinate, np.asarray(values.share, float), theta)
 
+    def inside(self, values: Values) -> Values:
+        """Return the parameters with probabilities moved off 0 and 1.
+
+        A mode may lie on the edge, which the unconstrained space does not have. What is moved is
+        less than half a customer's worth.
+        """
+        edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + self.statistics.n_customers))
+
+        def simplex(p: Array) -> Array:
+            p = np.maximum(p, edge)
+            return p / p.sum(axis=-1, keepdims=True)
+
+        moved = {"simplex": simplex, "unit": lambda p: np.clip(p, edge, 1.0 - edge)}
+        indicators = {
+            name: {
+                p.name: moved.get(p.support, np.asarray)(values.indicators[name][p.name])
+                for p in member.parameters
+            }
+            for name, member in self.mixture.families.items()
+        }
+        return Values(simplex(values.share), indicators)
+
     def log_posterior(self, point: Array) -> tuple[float, Array]:
         """Return the log density of a point and its gradient (coordinate,)."""
         s, gradient = self.statistics, np.empty(self.size)
@@ -162,9 +185,10 @@ def log_prior(code, a, b, x):  # pragma: no cover
     if code == NORMAL_PRIOR:
         return -0.5 * ((x - a) / b) ** 2
     if code == BETA_PRIOR:
-        return (a - 1.0) * np.log(x) + (b - 1.0) * np.log1p(-x)
+        low = (a - 1.0) * np.log(x) if a != 1.0 else 0.0
+        return low + ((b - 1.0) * np.log1p(-x) if b != 1.0 else 0.0)
     if code == DIRICHLET_PRIOR:
-        return (a - 1.0) * np.log(x) if a != 1.0 else 0.0
+        return (a - 1.0) * np.log(max(x, TINY)) if a != 1.0 else 0.0
     return positive_log_prior(code, a, b, x)
 
 
@@ -222,10 +246,10 @@ def break_sticks(sticks, simplex):  # pragma: no cover
     n = len(sticks)
     for m in range(n):
         v, rest = sigmoid(sticks[m]), sigmoid(-sticks[m])
-        simplex[m] = max(left * v, 1e-300)
+        simplex[m] = max(left * v, TINY)
         left *= rest
         log_jacobian += np.log(v) + (n - m) * np.log(rest)
-    simplex[n] = max(left, 1e-300)
+    simplex[n] = max(left, TINY)
     return log_jacobian
 
 
@@ -267,7 +291,7 @@ def place(plan, coordinate, point, share, theta):  # pragma: no cover
                 theta[k, c] = np.exp(u)
                 log_jacobian += u
             elif plan.support[c] == UNIT:
-                theta[k, c] = min(max(sigmoid(point[at]), 1e-300), 1.0 - 1e-16)
+                theta[k, c] = min(max(sigmoid(point[at]), TINY), 1.0 - 1e-16)
                 log_jacobian += np.log(sigmoid(point[at])) + np.log(sigmoid(-point[at]))
             elif plan.width[c] > 0:
                 width = plan.width[c]
