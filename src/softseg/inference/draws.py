@@ -30,9 +30,13 @@ class Draws:
         What else the sampler tells of each draw, shape (chain, draw).
     method
         ``gibbs`` or ``nuts``.
+    engine
+        What computed the density, where there is a choice: its name, and the reason where it is
+        not the first choice.
     """
 
     values: Values
     log_likelihood: Array
     sample_stats: Mapping[str, Array] = field(default_factory=dict)
     method: str = "gibbs"
+    engine: Mapping[str, str] = field(default_factory=dict)

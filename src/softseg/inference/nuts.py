@@ -1,26 +1,25 @@
-"""No-U-turn sampling of the PyMC model by nutpie (Hoffman and Gelman 2014; Seyboldt et al. 2026).
+"""No-U-turn sampling by nutpie (Hoffman and Gelman 2014; Seyboldt et al. 2026).
 
+The density comes from the native entry (`softseg.inference.entry`), or, where that does not serve,
+from the PyMC graph (`softseg.inference.nuts_graph`); the draws say from which, and why.
 Every chain is a sampler of its own with its own seed and its own start, so that chain i is the
 same however many cores and chains there are. The chains run in nutpie's threads; this thread
 watches them, so that an interrupt stops them and a fault in the progress display is seen.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from softseg.checks import whole_number
 from softseg.errors import UsageError
 from softseg.families.base import Array
-from softseg.families.namespace import NUMPY
 from softseg.inference.draws import Draws, Progress
-from softseg.inference.gibbs import stack
-from softseg.likelihood.kernel import expected_statistics
+from softseg.inference.entry import NotNative, native_of
+from softseg.inference.nuts_graph import compile_graph
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
-from softseg.names import SHARE, parameter_name
 
 STATISTICS: Final = {
     "logp": "lp",
@@ -46,47 +45,46 @@ LOOK_EVERY: Final = 0.02
 """Seconds that one look at a running chain takes."""
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """A mixture's log density and gradient as machine code, for any number of samplings.
+class Engine(Protocol):
+    """What computes a mixture's density for nutpie."""
 
-    Attributes
+    @property
+    def name(self) -> str:
+        """``native`` or ``graph``."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is not the native one; empty where it is."""
+        ...
+
+    def point(self, values: Values) -> Array:
+        """Return the point of parameters inside their ranges, (coordinate,)."""
+        ...
+
+    def begin(
+        self, first: Array, seed: int, settings: Mapping[str, Any], note: Callable[[Any], None]
+    ) -> Any:
+        """Return a running chain, with `wait` and `cancel`."""
+        ...
+
+    def read(self, chains: list[dict[str, Array]], cores: int) -> tuple[Values, Array]:
+        """Return values and log-likelihood (chain, draw) of the draws."""
+        ...
+
+
+def engine_for(statistics: Statistics, mixture: Mixture, start: Values) -> Engine:
+    """Return the native entry where it serves, the compiled graph elsewhere.
+
+    Parameters
     ----------
-    model
-        As `nutpie.sample` takes it.
-    point
-        From parameters to the sampler's space.
+    start
+        Parameters inside their ranges.
     """
-
-    model: Any
-    point: Callable[[Values], Array]
-
-
-def compile_nuts(statistics: Statistics, mixture: Mixture) -> Compiled:
-    """Return the compiled model of a mixture; takes seconds, most of it from numba's cache.
-
-    Raises
-    ------
-    UsageError
-        Where there is nothing to estimate.
-    """
-    if mixture.n_parameters == 0:
-        raise UsageError("Leave at least one parameter free: all of them are fixed.")
-    import nutpie
-
-    from softseg.models.graph import build_mixture, unconstrained
-
-    model = build_mixture(mixture, statistics)
-    kept = [name for name, _, _ in _variables(mixture)]
-    compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=kept)
-    point_of = unconstrained(model, mixture)
-    edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
-
-    def point(values: Values) -> Array:
-        parts = point_of(_inside(mixture, values, edge)).values()
-        return np.concatenate([part.ravel() for part in parts])
-
-    return Compiled(compiled, point)
+    try:
+        return native_of(statistics, mixture, start)
+    except NotNative as error:
+        return compile_graph(statistics, mixture, str(error))
 
 
 def nuts(
@@ -101,7 +99,7 @@ def nuts(
     target_accept: float = 0.8,
     progress: Progress | None = None,
     stage: str = "sample",
-    compiled: Compiled | None = None,
+    engine: Engine | None = None,
 ) -> Draws:
     """Return the draws of one chain per start.
 
@@ -121,8 +119,8 @@ def nuts(
     progress
         Called with ``"compile"`` and 0 or 1 around the compilation, then with `stage` and the
         share of the sampling that is done.
-    compiled
-        From `compile_nuts`, to sample again without compiling.
+    engine
+        From `engine_for` or `compile_graph`; found where it is not given. The draws name it.
 
     Raises
     ------
@@ -138,29 +136,33 @@ def nuts(
         )
     whole_number(n_draws, "n_draws", 1)
     whole_number(n_tune, "n_tune", 1)
+    if mixture.n_parameters == 0:
+        raise UsageError("Leave at least one parameter free: all of them are fixed.")
     tell = progress or _silent
-    if compiled is None:
+    edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
+    inside = [_inside(mixture, start, edge) for start in starts]
+    if engine is None:
         tell("compile", 0.0)
-        compiled = compile_nuts(statistics, mixture)
+        engine = engine_for(statistics, mixture, inside[0])
         tell("compile", 1.0)
     settings = {"draws": n_draws, "tune": n_tune, "target_accept": target_accept}
     seeds = [int(rng.integers(2**63)) for rng in rngs]
-    points = [_stirred(compiled.point(s), r) for s, r in zip(starts, rngs, strict=True)]
-    chains = _Chains(compiled.model, points, seeds, settings)
+    points = [_stirred(engine.point(s), r) for s, r in zip(inside, rngs, strict=True)]
+    chains = _Chains(engine, points, seeds, settings)
     raw = chains.run(max(cores, 1), lambda done: tell(stage, done))
-    values = [_values(draws, mixture) for draws, _ in raw]
+    values, log_likelihood = engine.read([draws for draws, _ in raw], cores)
     stats = {key: np.stack([chain[key] for _, chain in raw]) for key in STATISTICS.values()}
-    log_lik = np.stack([_log_likelihood(statistics, chain, n_draws) for chain in values])
-    return Draws(stack(values), log_lik, stats, "nuts")
+    by = {"name": engine.name, "reason": engine.reason}
+    return Draws(values, log_likelihood, stats, "nuts", by)
 
 
 class _Chains:
     """Samplers of one chain each, some of them running."""
 
     def __init__(
-        self, compiled: Any, firsts: list[Array], seeds: list[int], settings: dict[str, Any]
+        self, engine: Engine, firsts: list[Array], seeds: list[int], settings: dict[str, Any]
     ) -> None:
-        self.compiled = compiled
+        self.engine = engine
         self.firsts = firsts
         self.seeds = seeds
         self.settings = settings
@@ -190,25 +192,11 @@ class _Chains:
 
     def start(self, chain: int) -> Any:
         """Return the running sampler of a chain."""
-        import nutpie
-
-        first = self.firsts[chain]
 
         def note(chains: Any) -> None:
             self.done[chain] = chains[0].finished_draws / max(chains[0].total_draws, 1)
 
-        return nutpie.sample(
-            replace(self.compiled, initial_point_func=lambda seed: first.copy()),
-            chains=1,
-            cores=1,
-            seed=self.seeds[chain],
-            save_warmup=False,
-            progress_bar=False,
-            progress_callback=note,
-            blocking=False,
-            return_raw_trace=True,
-            **self.settings,
-        )
+        return self.engine.begin(self.firsts[chain], self.seeds[chain], self.settings, note)
 
 
 def _result(sampler: Any) -> Any:
@@ -238,32 +226,6 @@ def _array(batch: Any, name: str) -> Array:
     values = pyarrow.array(column)
     values = values.flatten() if hasattr(values, "flatten") else values
     return values.to_numpy(zero_copy_only=False).reshape(batch.num_rows, *sizes)
-
-
-def _variables(mixture: Mixture) -> list[tuple[str, str, str]]:
-    """Return name, indicator and parameter of every variable of the posterior but the share."""
-    return [(SHARE, "", "")] + [
-        (parameter_name(indicator, name), indicator, name)
-        for indicator, priors in mixture.priors.items()
-        for name in priors
-    ]
-
-
-def _values(draws: dict[str, Array], mixture: Mixture) -> Values:
-    indicators: dict[str, dict[str, Array]] = {name: {} for name in mixture.priors}
-    for variable, indicator, parameter in _variables(mixture)[1:]:
-        indicators[indicator][parameter] = draws[variable]
-    return Values(draws[SHARE], indicators)
-
-
-def _log_likelihood(statistics: Statistics, values: Values, n_draws: int) -> Array:
-    """Return the log-likelihood of each draw of a chain, shape (draw,)."""
-    found = np.empty(n_draws)
-    for i in range(n_draws):
-        draw = values.at(i)
-        weights = statistics.layout.weights(draw.indicators, NUMPY)
-        found[i] = expected_statistics(statistics, weights, draw.share).log_likelihood
-    return found
 
 
 def _inside(mixture: Mixture, values: Values, edge: float) -> Values:
