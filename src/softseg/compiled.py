@@ -24,6 +24,9 @@ CACHED: Final[dict[str, Any]] = {"cache": True, "nogil": True, "error_model": "n
 FAST: Final[dict[str, Any]] = CACHED | {"fastmath": {"reassoc", "contract", "nsz"}}
 """The same where sums may be taken in another order; infinities and NaN keep their meaning."""
 
+ENTRY: Final[dict[str, Any]] = {"cache": True, "error_model": "numpy"}
+"""Options of a C function, which never holds the lock."""
+
 HOME = Path(__file__).resolve().parent
 """Functions below this folder are stamped here, others by numba."""
 

@@ -40,7 +40,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
     n_segments
         Number of segments K.
     method
-        ``"auto"``, ``"gibbs"`` or ``"nuts"``.
+        ``"auto"``, ``"laplace"``, ``"gibbs"`` or ``"nuts"``.
     n_draws, n_tune, n_chains
         Draws kept per chain, after so many that are not; number of chains.
     n_starts
@@ -289,7 +289,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
 
     def _refuse_unless_identified(self, identified_only: bool) -> None:
         self._tree()
-        if identified_only and self.diagnosis_.status == "failed":
+        if identified_only and self.diagnosis_.status != "good":
             raise NotConverged(
                 "Do not read these segments, or ask with identified_only=False: the gate refused "
                 f"the fit.\n{self.diagnosis_.text()}"

@@ -18,6 +18,8 @@ from softseg.wording import has, say
 
 N_CHAINS, N_DRAWS, K = 4, 250, 3
 NAMES = list(BOUNDS)
+WEIGHTED = ["pareto_k", "importance_ess", "explored"]
+"""Checks of importance draws, which apply to no other method."""
 
 
 def good(**changes):
@@ -68,7 +70,7 @@ def test_a_good_fit_passes_every_check():
     diagnosis = run()
     assert diagnosis.status == "good"
     assert [check.name for check in diagnosis.checks] == NAMES
-    assert all(check.passed for check in diagnosis.checks)
+    assert [check.name for check in diagnosis.checks if not check.passed] == WEIGHTED
     assert diagnosis.text() == say("gate.good")
     assert diagnosis.text("de") == say("gate.good", "de")
 
@@ -193,7 +195,7 @@ def test_divergences_and_energy_are_for_nuts_only():
     for name in ("divergences", "bfmi"):
         check = gibbs.check(name)
         assert (check.applies, check.passed, check.value) == (False, None, None)
-    assert repr(gibbs).count("does not apply") == 2
+    assert repr(gibbs).count("does not apply") == 2 + len(WEIGHTED)
 
 
 def test_labels_are_compared_between_the_worst_chains():
@@ -261,7 +263,7 @@ def test_one_segment_has_no_labels_and_no_modes():
     )
     assert diagnosis.status == "good"
     exempt = [check.name for check in diagnosis.checks if not check.applies]
-    assert exempt == ["labels", "permutations", "modes"]
+    assert exempt == [*WEIGHTED, "labels", "permutations", "modes"]
 
 
 def test_nothing_that_moves_leaves_nothing_to_mix():
@@ -314,7 +316,7 @@ def test_every_failed_check_says_what_why_and_what_to_do(language):
             assert say(f"gate.{check.name}.{part}", language) in text
     assert "Bestellungen" in text
     assert "{" not in text
-    assert set(failed(diagnosis)) == set(NAMES)
+    assert set(failed(diagnosis)) == set(NAMES) - set(WEIGHTED)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -332,3 +334,30 @@ def test_quantities_in_words():
     assert quantity("something") == "something"
     assert join(["a"]) == "a"
     assert join(["a", "b", "c"], "de") == "a, b und c"
+
+
+def test_importance_draws_are_judged_by_their_weights():
+    figures = {"pareto_k": 0.4, "importance_ess": 900.0, "explored": 0.5}
+    diagnosis = run(method="laplace", importance=figures)
+    assert diagnosis.status == "good"
+    applied = [check.name for check in diagnosis.checks if check.applies]
+    assert applied == [*WEIGHTED, "permutations", "modes", "sizes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("pareto_k", 0.71, "outweighs"),
+        ("importance_ess", 399.0, "weighted"),
+        ("explored", 5.1, "sight"),
+    ],
+)
+def test_importance_draws_fail_by_name(name, value, word):
+    figures = {"pareto_k": 0.4, "importance_ess": 900.0, "explored": 0.5} | {name: value}
+    diagnosis = run(method="laplace", importance=figures)
+    assert failed(diagnosis) == [name]
+    assert word in diagnosis.text()
+
+
+def test_importance_draws_without_figures_have_not_passed():
+    assert failed(run(method="laplace")) == ["pareto_k", "importance_ess"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from softseg.cli.console import err, guarded, out
+from softseg.cli.console import INTERRUPTED, err, fail, guarded, out
 from softseg.cli.console import table as print_table
 from softseg.cli.options import (
     ChainsOption,
@@ -231,7 +231,10 @@ def _whole(x: float, language: str) -> str:
 
 
 def _conclude(outcome: "Outcome") -> None:
-    """Print the findings and the report's path; leave with 6 where the gate failed."""
+    """Print the findings and the report's path; leave with 6 where the gate failed.
+
+    After an interrupt leave with 130.
+    """
     from softseg.report.text import findings
     from softseg.runs.folder import REPORT
 
@@ -241,6 +244,8 @@ def _conclude(outcome: "Outcome") -> None:
     for warning in outcome.diagnosis.warnings(language):
         err(f"! {warning}")
     out(say("cli.report", language, path=str(outcome.run.folder / REPORT)))
+    if outcome.partial:
+        fail(say("cli.partial", language), INTERRUPTED)
     if not outcome.passed:
         raise typer.Exit(NotConverged.exit_code)
 

@@ -33,7 +33,8 @@ CoresOption = Annotated[
 ChainsOption = Annotated[int, typer.Option(min=1, help="Number of chains.")]
 StartsOption = Annotated[int, typer.Option(min=1, help="Starts of the search for the best mode.")]
 MethodOption = Annotated[
-    Literal["auto", "gibbs", "nuts"], typer.Option(help="How the posterior is drawn from.")
+    Literal["auto", "laplace", "gibbs", "nuts"],
+    typer.Option(help="How the posterior is drawn from."),
 ]
 
 

@@ -26,6 +26,9 @@ BOUNDS: Final[Mapping[str, float]] = {
     "rhat": 1.01,
     "ess_bulk": 400.0,
     "ess_tail": 400.0,
+    "pareto_k": 0.7,
+    "importance_ess": 400.0,
+    "explored": 5.0,
     "divergences": 0.0,
     "bfmi": 0.3,
     "labels": 0.95,
@@ -35,7 +38,7 @@ BOUNDS: Final[Mapping[str, float]] = {
 }
 """What each check is held against."""
 
-METHODS: Final = ("gibbs", "nuts")
+METHODS: Final = ("laplace", "gibbs", "nuts")
 NEAR: Final = 10.0
 """A mode that lies within so many log units of the best one is named."""
 
@@ -70,6 +73,7 @@ def diagnose(
     non_permutation_share: float,
     modes: ModeSummary,
     mean_sizes: Array,
+    importance: Mapping[str, float] | None = None,
 ) -> Diagnosis:
     """Return the judgement of a fit.
 
@@ -82,7 +86,7 @@ def diagnose(
     sample_stats
         What the sampler tells: ``diverging`` and ``energy`` (chain, draw) for ``nuts``.
     method
-        ``"gibbs"`` or ``"nuts"``.
+        ``"laplace"``, ``"gibbs"`` or ``"nuts"``.
     chain_memberships
         Mean memberships of each chain, (chain, pattern, segment).
     count
@@ -93,6 +97,8 @@ def diagnose(
         What the search for modes found.
     mean_sizes
         Mean expected customers of each segment, (segment,).
+    importance
+        For ``laplace``: ``pareto_k``, ``importance_ess``, and ``explored`` where explorers ran.
 
     Raises
     ------
@@ -101,11 +107,12 @@ def diagnose(
     """
     if method not in METHODS:
         raise UsageError(f"Choose a method out of {list(METHODS)}, got {method!r}.")
-    names, draws = quantities(values, log_likelihood)
+    weighted = method == "laplace"
     checks = [
-        *_mixing(names, draws),
+        *(_no_mixing() if weighted else _mixing(*quantities(values, log_likelihood))),
+        *_importance(importance or {}, weighted),
         *_sampler(method, sample_stats),
-        _labels(chain_memberships, count),
+        _not_applicable("labels") if weighted else _labels(chain_memberships, count),
         _permutations(non_permutation_share, values.share.shape[-1]),
         _modes(modes, values.share.shape[-1]),
         _sizes(mean_sizes),
@@ -142,7 +149,7 @@ def _mixing(names: list[str], draws: Array) -> list[Check]:
         return [_check(name, float("nan"), worst) for name in ("rhat", "ess_bulk", "ess_tail")]
     moving = np.ptp(draws, axis=(0, 1)) > 0
     if not moving.any():
-        return [_not_applicable(name) for name in ("rhat", "ess_bulk", "ess_tail")]
+        return _no_mixing()
     kept = [name for name, moves in zip(names, moving, strict=True) if moves]
     figures = mixing(draws[..., moving])
     least = {"rhat": np.argmax, "ess_bulk": np.argmin, "ess_tail": np.argmin}
@@ -152,6 +159,22 @@ def _mixing(names: list[str], draws: Array) -> list[Check]:
         worst = int(np.argmax(unknown) if unknown.any() else least[name](figure))
         details: dict[str, float | str] = {"quantities": float(len(kept))}
         checks.append(_check(name, float(figure[worst]), kept[worst], details))
+    return checks
+
+
+def _no_mixing() -> list[Check]:
+    return [_not_applicable(name) for name in ("rhat", "ess_bulk", "ess_tail")]
+
+
+def _importance(figures: Mapping[str, float], weighted: bool) -> list[Check]:
+    """Judge the weights of importance draws, and whether dispersed chains saw the same place."""
+    checks = [_not_applicable(name) for name in ("pareto_k", "importance_ess", "explored")]
+    if weighted:
+        unknown = float("nan")
+        checks[0] = _check("pareto_k", figures.get("pareto_k", unknown))
+        checks[1] = _check("importance_ess", figures.get("importance_ess", unknown))
+        if "explored" in figures:
+            checks[2] = _check("explored", figures["explored"])
     return checks
 
 
@@ -229,6 +252,8 @@ def _sizes(mean_sizes: Array) -> Check:
 
 
 _PASSES = {
+    "pareto_k": lambda value, bound: value < bound,
+    "explored": lambda value, bound: value < bound,
     "rhat": lambda value, bound: value < bound,
     "divergences": lambda value, bound: value <= bound,
     "permutations": lambda value, bound: value < bound,

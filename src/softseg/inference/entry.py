@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numba import carray, cfunc, njit
 
-from softseg.compiled import CACHED
+from softseg.compiled import CACHED, ENTRY
 from softseg.families.base import Array
 from softseg.inference.curvature import summit
 from softseg.inference.native import (
@@ -79,11 +79,20 @@ class Native:
         affine = Affine.at(top.point, top.covariance)
         return begin(self.density, affine, first, seed=seed, settings=settings, note=note)
 
-    def read(self, chains: list[dict[str, Array]], cores: int) -> tuple[Values, Array]:
-        """Return values and log-likelihood (chain, draw) of the draws."""
-        points = np.stack([draws[POINT] for draws in chains])
-        _, likelihood = self.space.log_densities(points.reshape(-1, self.space.size), cores)
-        return self.space.values(points), likelihood.reshape(points.shape[:2])
+    def read(self, draws: dict[str, Array], cores: int) -> tuple[Values, Array]:
+        """Return values and log-likelihood (draw,) of one chain's draws."""
+        _, likelihood = self.space.log_densities(draws[POINT], cores)
+        return self.space.values(draws[POINT]), likelihood
+
+
+def refusal(mixture: Mixture) -> str:
+    """Return why the native entry does not serve a mixture, an empty text where it does."""
+    if problem := obstacle():
+        return problem
+    if not compilable(mixture):
+        slow = [name for name, member in mixture.families.items() if not member.kinds]
+        return f"the families of {', '.join(slow)} have no compiled form"
+    return ""
 
 
 def native_of(statistics: Statistics, mixture: Mixture, start: Values) -> Native:
@@ -100,11 +109,8 @@ def native_of(statistics: Statistics, mixture: Mixture, start: Values) -> Native
         Where nutpie is not the version that is known, a family has no compiled form, or anything
         turns out otherwise than this file expects.
     """
-    if problem := obstacle():
+    if problem := refusal(mixture):
         raise NotNative(problem)
-    if not compilable(mixture):
-        slow = [name for name, member in mixture.families.items() if not member.kinds]
-        raise NotNative(f"the families of {', '.join(slow)} have no compiled form")
     try:
         space = Space.of(mixture, statistics)
         point = space.point(start)
@@ -134,8 +140,7 @@ def density_of(space: Space) -> Density:
 @cache
 def entry() -> Any:
     """Return the C function of `density`."""
-    options = {key: CACHED[key] for key in ("cache", "error_model")}
-    return cfunc(DENSITY, **options)(density)
+    return cfunc(DENSITY, **ENTRY)(density)
 
 
 @njit(**CACHED)

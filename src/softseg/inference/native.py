@@ -24,7 +24,7 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 from scipy.linalg import solve_triangular
 
-from softseg.compiled import CACHED, FAST
+from softseg.compiled import CACHED, ENTRY, FAST
 from softseg.families.base import Array
 
 VERSION: Final = "0.16.11"
@@ -187,7 +187,7 @@ def expand(size, width, position, out, table):  # pragma: no cover
 @cache
 def expander() -> Any:
     """Return the C function of `expand`."""
-    return cfunc(EXPAND, cache=CACHED["cache"], error_model=CACHED["error_model"])(expand)
+    return cfunc(EXPAND, **ENTRY)(expand)
 
 
 @cache

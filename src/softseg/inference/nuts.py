@@ -7,7 +7,8 @@ same however many cores and chains there are. The chains run in nutpie's threads
 watches them, so that an interrupt stops them and a fault in the progress display is seen.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -15,8 +16,10 @@ import numpy as np
 from softseg.checks import whole_number
 from softseg.errors import UsageError
 from softseg.families.base import Array
+from softseg.inference.checkpoint import Chain, Keeper
 from softseg.inference.draws import Draws, Progress
-from softseg.inference.entry import NotNative, native_of
+from softseg.inference.entry import NotNative, native_of, refusal
+from softseg.inference.gibbs import stack
 from softseg.inference.nuts_graph import compile_graph
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
@@ -68,8 +71,8 @@ class Engine(Protocol):
         """Return a running chain, with `wait` and `cancel`."""
         ...
 
-    def read(self, chains: list[dict[str, Array]], cores: int) -> tuple[Values, Array]:
-        """Return values and log-likelihood (chain, draw) of the draws."""
+    def read(self, draws: dict[str, Array], cores: int) -> tuple[Values, Array]:
+        """Return values and log-likelihood (draw,) of one chain's draws."""
         ...
 
 
@@ -100,6 +103,8 @@ def nuts(
     progress: Progress | None = None,
     stage: str = "sample",
     engine: Engine | None = None,
+    keeper: Keeper | None = None,
+    partial: bool = False,
 ) -> Draws:
     """Return the draws of one chain per start.
 
@@ -121,6 +126,10 @@ def nuts(
         share of the sampling that is done.
     engine
         From `engine_for` or `compile_graph`; found where it is not given. The draws name it.
+    keeper
+        Keeps every finished chain, and gives back those it has.
+    partial
+        Whether an interrupt returns the finished chains, if there are any, instead of being raised.
 
     Raises
     ------
@@ -139,40 +148,67 @@ def nuts(
     if mixture.n_parameters == 0:
         raise UsageError("Leave at least one parameter free: all of them are fixed.")
     tell = progress or _silent
-    edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
-    inside = [_inside(mixture, start, edge) for start in starts]
-    if engine is None:
-        tell("compile", 0.0)
-        engine = engine_for(statistics, mixture, inside[0])
-        tell("compile", 1.0)
+    keeper = keeper or Keeper(None, statistics, mixture)
     settings = {"draws": n_draws, "tune": n_tune, "target_accept": target_accept}
-    seeds = [int(rng.integers(2**63)) for rng in rngs]
-    points = [_stirred(engine.point(s), r) for s, r in zip(inside, rngs, strict=True)]
-    chains = _Chains(engine, points, seeds, settings)
-    raw = chains.run(max(cores, 1), lambda done: tell(stage, done))
-    values, log_likelihood = engine.read([draws for draws, _ in raw], cores)
-    stats = {key: np.stack([chain[key] for _, chain in raw]) for key in STATISTICS.values()}
-    by = {"name": engine.name, "reason": engine.reason}
-    return Draws(values, log_likelihood, stats, "nuts", by)
+    way = engine.name if engine else "graph" if refusal(mixture) else "native"
+    known = {**settings, "engine": way}
+    keys = [keeper.key("nuts", s, r, known) for s, r in zip(starts, rngs, strict=True)]
+    kept = {i: keeper.find(key, rngs[i]) for i, key in enumerate(keys)}
+    finished = {i: chain for i, chain in kept.items() if chain is not None}
+    interrupted = False
+    if len(finished) < len(starts):
+        edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
+        try:
+            inside = {i: _inside(mixture, starts[i], edge) for i in kept.keys() - finished.keys()}
+            if engine is None:
+                tell("compile", 0.0)
+                engine = engine_for(statistics, mixture, inside[min(inside)])
+                tell("compile", 1.0)
+            tasks: dict[int, tuple[int, Array]] = {}
+            for i in sorted(inside):
+                seed = int(rngs[i].integers(2**63))
+                tasks[i] = seed, _stirred(engine.point(inside[i]), rngs[i])
+            chains = _Chains(engine, tasks, len(starts), settings)
+            with closing(chains.run(max(cores, 1), lambda done: tell(stage, done))) as ending:
+                for i, (draws, stats) in ending:
+                    finished[i] = Chain(*engine.read(draws, cores), stats)
+                    keeper.keep(keys[i], finished[i], rngs[i])
+        except KeyboardInterrupt:
+            if not (partial and finished):
+                raise
+            interrupted = True
+    by = {"name": engine.name, "reason": engine.reason} if engine else {"name": way, "reason": ""}
+    return _together([finished[i] for i in sorted(finished)], interrupted, by)
+
+
+def _together(chains: Sequence[Chain], interrupted: bool, by: Mapping[str, str]) -> Draws:
+    values = stack([chain.values for chain in chains])
+    log_lik = np.stack([chain.log_likelihood for chain in chains])
+    names = STATISTICS.values()
+    stats = {name: np.stack([chain.sample_stats[name] for chain in chains]) for name in names}
+    return Draws(values, log_lik, stats, "nuts", interrupted, by)
 
 
 class _Chains:
     """Samplers of one chain each, some of them running."""
 
     def __init__(
-        self, engine: Engine, firsts: list[Array], seeds: list[int], settings: dict[str, Any]
+        self,
+        engine: Engine,
+        tasks: Mapping[int, tuple[int, Array]],
+        n_chains: int,
+        settings: dict[str, Any],
     ) -> None:
         self.engine = engine
-        self.firsts = firsts
-        self.seeds = seeds
+        self.tasks = tasks
         self.settings = settings
-        self.done = np.zeros(len(seeds))
+        self.done = np.ones(n_chains)
+        self.done[[*tasks]] = 0.0
 
-    def run(self, cores: int, tell: Any) -> list[tuple[dict[str, Array], dict[str, Array]]]:
-        """Return variables and statistics of every chain; on an error stop them all."""
-        waiting = list(range(len(self.seeds)))
+    def run(self, cores: int, tell: Any) -> Generator[tuple[int, tuple[Any, Any]]]:
+        """Yield variables and statistics of every chain as it ends; stop them all on an error."""
+        waiting = list(self.tasks)
         running: dict[int, Any] = {}
-        finished: dict[int, Any] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < cores:
@@ -181,22 +217,22 @@ class _Chains:
                 for chain in list(running):
                     trace = _result(running[chain])
                     if trace is not None:
-                        finished[chain] = _read(trace)
                         del running[chain]
                         self.done[chain] = 1.0
+                        yield chain, _read(trace)
                 tell(float(self.done.mean()))
         finally:
             for sampler in running.values():
                 sampler.cancel()
-        return [finished[chain] for chain in range(len(self.seeds))]
 
     def start(self, chain: int) -> Any:
         """Return the running sampler of a chain."""
+        seed, first = self.tasks[chain]
 
         def note(chains: Any) -> None:
             self.done[chain] = chains[0].finished_draws / max(chains[0].total_draws, 1)
 
-        return self.engine.begin(self.firsts[chain], self.seeds[chain], self.settings, note)
+        return self.engine.begin(first, seed, self.settings, note)
 
 
 def _result(sampler: Any) -> Any:

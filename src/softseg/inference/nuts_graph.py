@@ -12,7 +12,6 @@ import numpy as np
 
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
-from softseg.inference.gibbs import stack
 from softseg.likelihood.kernel import expected_statistics
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
@@ -62,10 +61,10 @@ class Compiled:
             **settings,
         )
 
-    def read(self, chains: list[dict[str, Array]], cores: int) -> tuple[Values, Array]:
-        """Return values and log-likelihood (chain, draw) of the draws."""
-        values = [_values(draws, self.mixture) for draws in chains]
-        return stack(values), np.stack([_log_likelihood(self.statistics, v) for v in values])
+    def read(self, draws: dict[str, Array], cores: int) -> tuple[Values, Array]:
+        """Return values and log-likelihood (draw,) of one chain's draws."""
+        values = _values(draws, self.mixture)
+        return values, _log_likelihood(self.statistics, values)
 
 
 def compile_graph(statistics: Statistics, mixture: Mixture, reason: str = "") -> Compiled:

@@ -2,31 +2,42 @@
 
 Modes by EM from many starts; short Gibbs chains from dispersed starts that look for a mode EM has
 missed; the sampler that suits the model; labels aligned once; the gate. What differs between
-methods is only the sampler.
+methods is only the sampler. With ``"auto"`` the cheapest method goes first, and where its draws do
+not stand the next one takes over (`docs/decisions/0011-importance-sampling-first.md`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from softseg.errors import UsageError
-from softseg.inference.diagnose import Diagnosis, ModeSummary, diagnose
+from softseg.families.namespace import NUMPY
+from softseg.inference.checkpoint import Chain, Checkpoint, Keeper
+from softseg.inference.criteria import entropy_r2
+from softseg.inference.diagnose import BOUNDS, NEAR, Diagnosis, ModeSummary, diagnose
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
-from softseg.inference.modes import ENOUGH_HITS, RIVAL, Modes, find_modes, merged, polish
+from softseg.inference.laplace import laplace
+from softseg.inference.modes import Modes
 from softseg.inference.relabel import Aligned, align
-from softseg.inference.starts import random_start
+from softseg.inference.search import Search, label_free, modes_of, search, strayed, whole_counts
+from softseg.inference.space import Space
+from softseg.inference.verdicts import PARTIAL
+from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
-from softseg.models.mixture import Mixture, Values
+from softseg.models.mixture import Mixture
+from softseg.models.plan import compilable
 
-Method = Literal["auto", "gibbs", "nuts"]
+Method = Literal["auto", "laplace", "gibbs", "nuts"]
+METHODS: Final = ("auto", "laplace", "gibbs", "nuts")
+Reason = tuple[str, dict[str, str]]
 
-EXPLORERS = 4
-EXPLORING_SWEEPS = 300
 MIXING = frozenset({"rhat", "ess_bulk", "ess_tail"})
 """Checks that more draws can mend."""
+ELSEWHERE = MIXING | {"pareto_k", "importance_ess", "explored", "divergences", "bfmi"}
+"""Checks that another method may pass; the others speak of the posterior itself."""
 NUTS_TUNE = 500
 """NUTS adapts its step and metric; Gibbs sampling has nothing to adapt."""
 LONGER = (6, 24)
@@ -34,6 +45,10 @@ LONGER = (6, 24)
 NEAR_RHAT = 1.1
 """The last, longest run is made only where R-hat has come down to this: chains that still stand in
 different places will not meet."""
+SEPARATED = 0.8
+"""Entropy R² at the best mode from which Gibbs sampling mixes well."""
+ALIGNED_DRAWS = 400
+"""Importance draws on which labels are compared; they all come from the same modes."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +77,27 @@ class Sampled:
     aligned: Aligned
     draws: Draws
     method: str
-    reason: tuple[str, dict[str, str]]
+    reason: Reason
     diagnosis: Diagnosis
     thin: int
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What every method is given."""
+
+    statistics: Statistics
+    mixture: Mixture
+    found: Search
+    n_draws: int
+    n_tune: int
+    n_chains: int
+    longer: bool
+    rng: np.random.Generator
+    cores: int
+    progress: Progress | None
+    keeper: Keeper
+    partial: bool
 
 
 def sample(
@@ -80,15 +113,19 @@ def sample(
     rng: np.random.Generator,
     cores: int = 1,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    partial: bool = False,
 ) -> Sampled:
     """Return judged posterior draws of a mixture.
 
     Parameters
     ----------
     method
-        ``"auto"`` takes Gibbs sampling where every prior has an update, NUTS elsewhere.
+        ``"laplace"`` (importance sampling at the modes), ``"gibbs"``, ``"nuts"``, or ``"auto"``:
+        the first of them whose draws stand; too few draws are not made up for by another method.
     n_draws, n_tune, n_chains
-        Draws kept per chain after tuning, number of chains.
+        Draws kept per chain after tuning, number of chains. ``laplace`` makes as many draws as
+        pass the gate, `n_draws` times `n_chains` at the most.
     longer
         Whether a Gibbs run that mixes too slowly for the gate goes on, keeping every sixth draw
         and, if it comes near, once more, keeping every 24th.
@@ -96,128 +133,186 @@ def sample(
         Starts of EM.
     rng
         Spawns a generator for every part and chain; the draws do not depend on `cores`.
+    checkpoint
+        Keeps every finished chain; where it has some of this very fit, they are not sampled again.
+    partial
+        Whether an interrupt, once a chain is finished, returns the finished chains with a diagnosis
+        of status ``"partial"`` instead of being raised.
 
     Raises
     ------
     UsageError
-        Where Gibbs is asked for and a prior has no update, or counts are no whole numbers.
+        Where a method is asked for that does not serve the model, or there is none of the name.
     """
-    rng_modes, rng_explore, rng_chains = rng.spawn(3)
-    chosen, reason = choose_method(method, mixture, statistics)
-    modes = find_modes(
-        statistics, mixture, n_starts=n_starts, rng=rng_modes, cores=cores, progress=progress
+    asked = allowed(method, mixture, statistics)
+    rng_search, *rng_methods = rng.spawn(1 + len(METHODS))
+    found = search(
+        statistics, mixture, n_starts=n_starts, rng=rng_search, cores=cores, progress=progress
     )
-    ends: list[Values] = []
-    if not mixture.not_updatable() and _whole(statistics):
-        modes, ends = explore(statistics, mixture, modes, rng_explore, cores, progress)
-        if modes.hits < ENOUGH_HITS:
-            modes = find_modes(
-                statistics, mixture, n_starts=n_starts, rng=rng_modes, cores=cores,
-                known=modes, progress=progress,
-            )  # fmt: skip
-    starts = _starts(modes, ends, n_chains)
-    thin = 1
-    rngs = rng_chains.spawn(n_chains)
-    if chosen == "gibbs":
-        drawn, ends = gibbs(
-            statistics, mixture, starts, n_draws=n_draws, n_tune=n_tune, rngs=rngs, cores=cores,
-            progress=progress,
+    keeper = Keeper(checkpoint, statistics, mixture)
+    results: list[Sampled] = []
+    for name, reason in asked or candidates(mixture, statistics, found):
+        generator = rng_methods[METHODS.index(name)]
+        task = _Task(
+            statistics, mixture, found, n_draws, n_tune, n_chains, longer, generator, cores,
+            progress, keeper, partial,
         )  # fmt: skip
-        aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
-        for thin_next in LONGER if longer else ():
-            if not _worth_more(diagnosis, thin):
-                break
-            thin = thin_next
-            drawn, ends = gibbs(
-                statistics, mixture, ends, n_draws=n_draws, n_tune=0, thin=thin, rngs=rngs,
-                cores=cores, progress=progress, stage="longer",
-            )  # fmt: skip
-            aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
-    else:
-        from softseg.inference.nuts import nuts
-
-        drawn = nuts(
-            statistics, mixture, starts, n_draws=n_draws, n_tune=max(n_tune, NUTS_TUNE),
-            rngs=rngs, cores=cores, progress=progress,
-        )  # fmt: skip
-        aligned, draws, diagnosis = _judged(statistics, mixture, modes, drawn)
-    return Sampled(statistics, mixture, modes, aligned, draws, chosen, reason, diagnosis, thin)
+        draws, aligned, diagnosis, thin = _RUN[name](task)
+        results.append(
+            Sampled(statistics, mixture, found.modes, aligned, draws, name, reason, diagnosis, thin)
+        )
+        mendable = {check.name for check in diagnosis.failed} & ELSEWHERE
+        too_few = n_draws * n_chains < BOUNDS["importance_ess"]
+        if diagnosis.status == PARTIAL or not mendable or too_few:
+            break
+    return results[-1]
 
 
-def choose_method(
+def allowed(
     method: Method, mixture: Mixture, statistics: Statistics
-) -> tuple[str, tuple[str, dict[str, str]]]:
-    """Return the sampler and the reason as a key of the catalogue with its values."""
+) -> list[tuple[str, Reason]] | None:
+    """Return the method that was asked for with its reason, None for ``"auto"``.
+
+    Raises
+    ------
+    UsageError
+        Where it does not serve the model.
+    """
+    if method not in METHODS:
+        raise UsageError(f"Choose a method out of {list(METHODS)}, got {method!r}.")
     stuck = mixture.not_updatable()
-    whole = _whole(statistics)
     if method == "gibbs" and stuck:
         raise UsageError(
             f"Use method='nuts' or 'auto': Gibbs sampling needs priors with an update, and those "
             f"of {stuck} have none."
         )
-    if method == "gibbs" and not whole:
+    if method == "gibbs" and not whole_counts(statistics):
         raise UsageError(
             "Use method='nuts' or 'auto': Gibbs sampling needs whole-number counts, and the "
             "weights are not."
         )
-    if method not in ("auto", "gibbs", "nuts"):
-        raise UsageError(f"Choose a method out of ['auto', 'gibbs', 'nuts'], got {method!r}.")
-    if method != "auto":
-        return method, ("method.asked", {})
+    if method == "laplace" and not compilable(mixture):
+        raise UsageError(
+            "Use method='gibbs', 'nuts' or 'auto': importance sampling needs families with a "
+            "compiled form, and not all of the schema's have one."
+        )
+    return None if method == "auto" else [(method, ("method.asked", {}))]
+
+
+def candidates(mixture: Mixture, statistics: Statistics, found: Search) -> list[tuple[str, Reason]]:
+    """Return the methods that ``"auto"`` tries in turn, each with its reason."""
+    order: list[tuple[str, Reason]] = []
+    if compilable(mixture) and mixture.n_parameters:
+        order.append(("laplace", ("method.laplace", {})))
+    stuck = mixture.not_updatable()
     if stuck:
-        return "nuts", ("method.no_update", {"indicators": ", ".join(stuck)})
-    if not whole:
-        return "nuts", ("method.weights", {})
-    return "gibbs", ("method.conjugate", {})
+        return [*order, ("nuts", ("method.no_update", {"indicators": ", ".join(stuck)}))]
+    if not whole_counts(statistics):
+        return [*order, ("nuts", ("method.weights", {}))]
+    if (
+        mixture.n_segments == 1
+        or not mixture.n_parameters
+        or _separation(statistics, found) >= SEPARATED
+    ):
+        order.append(("gibbs", ("method.separated", {})))
+    return [*order, ("nuts", ("method.overlap", {}))] if mixture.n_parameters else order
 
 
-def explore(
-    statistics: Statistics,
-    mixture: Mixture,
-    modes: Modes,
-    rng: np.random.Generator,
-    cores: int = 1,
-    progress: Progress | None = None,
-) -> tuple[Modes, list[Values]]:
-    """Look for a mode that EM has missed, by short Gibbs chains from dispersed starts.
+def _separation(statistics: Statistics, found: Search) -> float:
+    """Return the entropy R² at the best mode."""
+    values = found.modes.best.values
+    weights = statistics.layout.weights(values.indicators, NUMPY)
+    return entropy_r2(memberships(statistics, weights, values.share)[0], statistics.count)
 
-    Returns the modes with what was found, and the ends of those chains that stand in the best
-    mode or in a rival of it: dispersed starts for the sampler.
+
+_Outcome = tuple[Draws, Aligned, Diagnosis, int]
+
+
+def _laplace(task: _Task) -> _Outcome:
+    space = Space.of(task.mixture, task.statistics)
+    options = {"n_draws": task.n_draws, "n_chains": task.n_chains}
+    starts = modes_of(task.found)
+
+    def propose() -> Chain:
+        made, _, _ = laplace(
+            space, starts, **options, rng=task.rng, cores=task.cores, progress=task.progress
+        )
+        return Chain(made.values, made.log_likelihood, made.sample_stats)
+
+    chain = task.keeper.chain("laplace", starts, task.rng, options, propose)
+    drawn = Draws(chain.values, chain.log_likelihood, chain.sample_stats, "laplace")
+    names = ("pareto_k", "importance_ess")
+    figures = {name: float(drawn.sample_stats[name][0, 0]) for name in names}
+    figures["importance_ess"] = min(figures["importance_ess"], float(drawn.log_likelihood.size))
+    if task.found.visits is not None:
+        reference = label_free(drawn.log_likelihood, drawn.values.share)
+        distance = strayed(task.found.visits, reference, _reach(task))
+        if distance is not None:
+            figures["explored"] = distance
+    return *_judged(task, drawn, figures), 1
+
+
+def _reach(task: _Task) -> float:
+    """Return how many log units of likelihood an empty segment can be worth.
+
+    It frees its parameters, and the prior's volume pays for the likelihood about log N for each
+    two of them, as in BIC; twice that, to be sure.
     """
-    rngs = rng.spawn(EXPLORERS)
-    starts = [random_start(statistics, mixture, generator) for generator in rngs]
-    _, ends = gibbs(
-        statistics,
-        mixture,
-        starts,
-        n_draws=1,
-        n_tune=EXPLORING_SWEEPS,
-        rngs=rngs,
-        cores=cores,
-        progress=progress,
-        stage="explore",
-    )
-    found = [polish(statistics, mixture, end, "schema") for end in ends]
-    together = merged(modes, found, len(found), statistics.count)
-    top = together.best.objective
-    good = [e for e, m in zip(ends, found, strict=True) if m.objective > top - RIVAL]
-    return together, good
+    per_segment = task.mixture.n_parameters / task.mixture.n_segments
+    return NEAR + per_segment * float(np.log(task.statistics.n_customers))
 
 
-def _starts(modes: Modes, ends: Sequence[Values], n_chains: int) -> list[Values]:
-    """Return the first values of the chains: ends of the explorers, then modes."""
-    candidates = [*ends[: max(n_chains - 1, 0)], modes.best.values]
-    candidates += [mode.values for mode in modes.rivals]
-    while len(candidates) < n_chains:
-        candidates.append(modes.best.values)
-    return candidates[:n_chains]
+def _gibbs(task: _Task) -> _Outcome:
+    rngs = task.rng.spawn(task.n_chains)
+    starts = task.found.starts(task.n_chains)
+    s, mixture = task.statistics, task.mixture
+    drawn, ends = gibbs(
+        s, mixture, starts, n_draws=task.n_draws, n_tune=task.n_tune, rngs=rngs,
+        cores=task.cores, progress=task.progress, keeper=task.keeper, partial=task.partial,
+    )  # fmt: skip
+    draws, aligned, diagnosis = _judged(task, drawn)
+    thin = 1
+    for thin_next in LONGER if task.longer else ():
+        if drawn.interrupted or not _worth_more(diagnosis, thin):
+            break
+        try:
+            drawn, ends = gibbs(
+                s, mixture, ends, n_draws=task.n_draws, n_tune=0, thin=thin_next, rngs=rngs,
+                cores=task.cores, progress=task.progress, stage="longer", keeper=task.keeper,
+            )  # fmt: skip
+            thin = thin_next
+        except KeyboardInterrupt:
+            if not task.partial:
+                raise
+            drawn = replace(drawn, interrupted=True)
+        draws, aligned, diagnosis = _judged(task, drawn)
+    return draws, aligned, diagnosis, thin
+
+
+def _nuts(task: _Task) -> _Outcome:
+    from softseg.inference.nuts import nuts
+
+    drawn = nuts(
+        task.statistics, task.mixture, task.found.starts(task.n_chains), n_draws=task.n_draws,
+        n_tune=max(task.n_tune, NUTS_TUNE), rngs=task.rng.spawn(task.n_chains),
+        cores=task.cores, progress=task.progress, keeper=task.keeper, partial=task.partial,
+    )  # fmt: skip
+    return *_judged(task, drawn), 1
+
+
+_RUN: Final[Mapping[str, Callable[[_Task], _Outcome]]] = {
+    "laplace": _laplace,
+    "gibbs": _gibbs,
+    "nuts": _nuts,
+}
 
 
 def _judged(
-    statistics: Statistics, mixture: Mixture, modes: Modes, draws: Draws
-) -> tuple[Aligned, Draws, Diagnosis]:
-    pivot = modes.best.values
-    aligned = align(statistics, draws.values, pivot, relabel=mixture.exchangeable)
+    task: _Task, draws: Draws, figures: Mapping[str, float] | None = None
+) -> tuple[Draws, Aligned, Diagnosis]:
+    """Return the draws with aligned labels, how that went, and the gate's judgement."""
+    modes = task.found.modes
+    aligned = _aligned(task, draws)
     moved = replace(draws, values=aligned.values)
     top = modes.best.objective
     summary = ModeSummary(
@@ -235,8 +330,27 @@ def _judged(
         non_permutation_share=aligned.not_permutations,
         modes=summary,
         mean_sizes=aligned.mean_sizes,
+        importance=figures,
     )
-    return aligned, moved, diagnosis
+    if draws.interrupted:
+        diagnosis = diagnosis.interrupted(len(draws.log_likelihood), task.n_chains)
+    return moved, aligned, diagnosis
+
+
+def _aligned(task: _Task, draws: Draws) -> Aligned:
+    """Align the labels; importance draws of one mode all move alike, so that some show how."""
+    pivot, relabel = task.found.modes.best.values, task.mixture.exchangeable
+    n_draws = draws.log_likelihood.shape[1]
+    every = max(1, draws.log_likelihood.size // ALIGNED_DRAWS)
+    if draws.method != "laplace" or every == 1 or n_draws < 2 * every:
+        return align(task.statistics, draws.values, pivot, relabel=relabel)
+    few = draws.values.at((slice(None), slice(None, None, every)))
+    aligned = align(task.statistics, few, pivot, relabel=relabel)
+    order = aligned.order[0, 0]
+    if not np.all(aligned.order == order):
+        return align(task.statistics, draws.values, pivot, relabel=relabel)
+    whole = np.broadcast_to(order, draws.values.share.shape)
+    return replace(aligned, values=draws.values.permuted(order), order=whole)
 
 
 def _worth_more(diagnosis: Diagnosis, thin: int) -> bool:
@@ -246,7 +360,3 @@ def _worth_more(diagnosis: Diagnosis, thin: int) -> bool:
         return False
     rhat = diagnosis.check("rhat").value
     return thin == 1 or rhat is None or rhat < NEAR_RHAT
-
-
-def _whole(statistics: Statistics) -> bool:
-    return bool(np.all(statistics.count == np.floor(statistics.count)))

@@ -8,7 +8,7 @@ from softseg.inference.verdicts import explain
 from softseg.report import style, tables
 from softseg.report.amounts import cell, customers
 from softseg.report.facts import Band, Facts, clean, say_measure
-from softseg.report.text import findings
+from softseg.report.text import findings, value_origin
 from softseg.results.files import replace_file
 
 MAX_PANELS = 12
@@ -115,6 +115,7 @@ def _segments(facts: Facts) -> dict[str, Any]:
         "cards": tables.cards(facts),
         "profile": tables.profile_rows(facts),
         "values": tables.value_rows(facts),
+        "value_origin": value_origin(facts),
         "verdicts": tables.verdict_labels(facts),
         "certainty_rows": tables.certainty_rows(facts) if several else [],
         "sizes_figure": _svg(facts, sizes(tree, language), "sizes") if several else "",

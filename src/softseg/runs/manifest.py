@@ -48,7 +48,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     segments: int = Field(ge=1)
-    method: Literal["auto", "gibbs", "nuts"] = "auto"
+    method: Literal["auto", "laplace", "gibbs", "nuts"] = "auto"
     draws: int = Field(default=1000, ge=1)
     tune: int = Field(default=200, ge=0)
     chains: int = Field(default=4, ge=1)

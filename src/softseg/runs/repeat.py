@@ -93,6 +93,8 @@ def rerun(
         progress=progress,
         choice=choice,
     )
+    if outcome.partial:
+        raise KeyboardInterrupt(say("runs.kept", language))
     return outcome, compare_runs(manifest, outcome.run.manifest)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from softseg.errors import UsageError
+from softseg.runs.chains import ChainFolder
 from softseg.runs.choice import StoredChoice, read_choice
 from softseg.runs.folder import (
     CHOICE,
@@ -34,6 +35,7 @@ from softseg.wording import say
 if TYPE_CHECKING:
     import xarray as xr
 
+    from softseg.inference.checkpoint import Checkpoint
     from softseg.inference.diagnose import Diagnosis
     from softseg.inference.draws import Progress
     from softseg.inference.fit import Fit
@@ -43,6 +45,7 @@ OUTPUTS = (
     MANIFEST, MEMBERSHIPS, MEMBERSHIPS_CSV, PROFILES, POSTERIOR, SCHEMA, REPORT, CHOICE,
     CHOICE_JSON,
 )  # fmt: skip
+PARTIAL = "partial"
 COMPARED_CUSTOMERS = 50_000
 """Up to so many customers k-means and Ward stand beside the segments."""
 
@@ -70,6 +73,11 @@ class Outcome:
     def passed(self) -> bool:
         """Whether the gate let the fit through."""
         return self.diagnosis.status == "good"
+
+    @property
+    def partial(self) -> bool:
+        """Whether it was interrupted: only the chains that were finished by then are in it."""
+        return self.diagnosis.status == PARTIAL
 
 
 def read_prepared(table: Path, schema: Schema) -> Table:
@@ -101,6 +109,10 @@ def segment(
 ) -> Outcome:
     """Fit the segments of a table and write the run folder.
 
+    Every finished chain is kept in the folder until the run is written, so that the same call goes
+    on where it was cut off. An interrupt, once a chain is finished, ends with what is finished;
+    such a partial run does not replace a whole one.
+
     Parameters
     ----------
     table
@@ -130,32 +142,47 @@ def segment(
         Where another process writes to the folder.
     DataError, FileError, UsageError
         Where the table, a file or an option does not fit.
+    KeyboardInterrupt
+        Where it was interrupted and no run was written; says whether the same call goes on.
     """
     table, folder, language = Path(table), Path(folder), options.language
     check_names(options)
     _keep_inputs((table, *inputs), folder)
     report = progress or (lambda stage, share: None)
     with locked(folder, language):
-        report("read", 0.0)
-        update: dict[str, Any] = {"language": language}
-        if options.names:
-            update["segment_names"] = list(options.names)
-        prepared = read_prepared(table, schema.model_copy(update=update))
-        fitted = fit_table(prepared, options, cores, progress)
-        report("summarise", 0.0)
-        tree = _tree_of(fitted, report)
-        report("write", 0.0)
-        manifest = _manifest(tree, table, folder, schema, options, fitted)
-        if choice is None:
-            choice = read_choice(folder, manifest.data_hash)
-        with staged(folder, language) as stage:
-            write_outputs(stage, tree, options, customers=prepared.customers, choice=choice)
-            manifest = publish(stage, folder, manifest, manifest_of(folder), language)
+        chains, old = ChainFolder(folder, language), manifest_of(folder)
+        try:
+            report("read", 0.0)
+            update: dict[str, Any] = {"language": language}
+            if options.names:
+                update["segment_names"] = list(options.names)
+            prepared = read_prepared(table, schema.model_copy(update=update))
+            fitted = fit_table(prepared, options, cores, progress, chains)
+            partial = fitted.diagnosis.status == PARTIAL
+            if partial and old is not None and old.gate != PARTIAL:
+                raise KeyboardInterrupt
+            report("summarise", 0.0)
+            tree = _tree_of(fitted, report)
+            report("write", 0.0)
+            manifest = _manifest(tree, table, folder, schema, options, fitted)
+            if choice is None:
+                choice = read_choice(folder, manifest.data_hash)
+            with staged(folder, language) as stage:
+                write_outputs(stage, tree, options, customers=prepared.customers, choice=choice)
+                manifest = publish(stage, folder, manifest, old, language)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(say("runs.kept", language) if len(chains) else "") from error
+        if not partial:
+            chains.clear()
     return Outcome(Run(folder, manifest), tree, fitted.diagnosis, fitted.verdict)
 
 
 def fit_table(
-    table: Table, options: Options, cores: int | None, progress: "Progress | None"
+    table: Table,
+    options: Options,
+    cores: int | None,
+    progress: "Progress | None",
+    checkpoint: "Checkpoint | None" = None,
 ) -> "Fit":
     """Fit a prepared table, after making sure that it has enough rows."""
     from softseg.inference.fit import fit
@@ -181,6 +208,8 @@ def fit_table(
         seed=options.seed,
         cores=cores,
         progress=progress,
+        checkpoint=checkpoint,
+        partial=checkpoint is not None,
     )
 
 

@@ -91,7 +91,7 @@ class Checklist(_Entry):
 class Fitting(_Entry):
     """How the segments are fitted; the words are those of ``softseg segment``."""
 
-    method: Literal["auto", "gibbs", "nuts"] = "auto"
+    method: Literal["auto", "laplace", "gibbs", "nuts"] = "auto"
     draws: Annotated[int, Field(ge=1)] = 1000
     tune: Annotated[int, Field(ge=0)] = 200
     chains: Annotated[int, Field(ge=1)] = 4

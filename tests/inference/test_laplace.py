@@ -1,0 +1,116 @@
+"""Importance sampling at the modes: same posterior as Gibbs, exact evidence, verdicts."""
+
+import numpy as np
+import pytest
+from scipy.special import gammaln
+
+from builders import mixed_table
+from inference.test_space import space_of
+from oracles.small_tables import table_of
+from softseg.inference.diagnose import mixing, quantities
+from softseg.inference.laplace import (
+    laplace,
+    resampled,
+    sample_importance,
+    summits,
+    systematic,
+)
+from softseg.inference.sample import sample
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(61)
+
+
+def test_same_posterior_as_gibbs():
+    table, _ = mixed_table(300, seed=4)
+    space = space_of(table, 2)
+    s, mixture = space.statistics, space.mixture
+    ours = sample(s, mixture, method="laplace", rng=np.random.default_rng(1))
+    theirs = sample(s, mixture, method="gibbs", n_draws=2000, rng=np.random.default_rng(2))
+    assert ours.diagnosis.status == theirs.diagnosis.status == "good"
+    names, mine = quantities(ours.draws.values, ours.draws.log_likelihood)
+    _, other = quantities(theirs.draws.values, theirs.draws.log_likelihood)
+    ess = np.minimum(mixing(other)["ess_bulk"], 1e9)
+    importance = ours.draws.sample_stats["importance_ess"][0, 0]
+    for j, name in enumerate(names):
+        one, two = mine[..., j].ravel(), other[..., j].ravel()
+        error = two.std() * np.sqrt(1.0 / ess[j] + 1.0 / importance)
+        assert abs(one.mean() - two.mean()) < 4.5 * error, name
+        assert one.std() == pytest.approx(two.std(), rel=0.15), name
+
+
+def test_evidence_of_one_segment_is_the_closed_form(rng):
+    """Dirichlet-multinomial: log B(α + n) − log B(α), column by column."""
+    levels = ("a", "b", "c")
+    columns = {f"q{j}": rng.integers(3, size=60).astype(float) for j in range(4)}
+    indicators = {name: {"family": "categorical", "levels": levels} for name in columns}
+    space = space_of(table_of(indicators, columns), 1)
+    tops = summits(space, [space.values(np.zeros(space.size))])
+    found = sample_importance(space, tops, rng=rng)
+    exact = 0.0
+    for column in columns.values():
+        n = np.bincount(column.astype(int), minlength=3)
+        exact += gammaln(3.0) + gammaln(1.0 + n).sum() - gammaln(3.0 + n.sum())
+    assert found.log_evidence == pytest.approx(exact, abs=4.0 * found.log_evidence_error + 1e-6)
+    assert found.log_evidence_error < 0.02
+    assert found.stands
+
+
+def test_draws_do_not_depend_on_threads_and_follow_the_seed(rng):
+    table, _ = mixed_table(120, seed=3)
+    space = space_of(table, 2)
+    start = [space.values(np.zeros(space.size))]
+    runs = [
+        laplace(space, start, n_draws=50, n_chains=2, rng=np.random.default_rng(9), cores=cores)[0]
+        for cores in (1, 2)
+    ]
+    np.testing.assert_array_equal(runs[0].values.share, runs[1].values.share)
+    assert runs[0].values.share.shape == (2, 50, 2)
+    assert runs[0].method == "laplace"
+
+
+def test_the_same_mode_twice_is_one(rng):
+    table, _ = mixed_table(200, seed=2)
+    space = space_of(table, 2)
+    values = space.values(rng.normal(0.0, 0.1, space.size))
+    assert len(summits(space, [values, values])) == 1
+
+
+def test_more_draws_are_made_only_where_fewer_do_not_pass(rng):
+    table, _ = mixed_table(300, seed=4)
+    space = space_of(table, 2)
+    starts = [space.values(np.zeros(space.size))]
+    tops = summits(space, starts)
+    few = sample_importance(space, tops, rng=np.random.default_rng(1), batches=(1000, 4000))
+    assert len(few.points) == (1000 if few.stands else 4000)
+    all_ = sample_importance(space, tops, rng=np.random.default_rng(1), batches=(4000,))
+    assert len(all_.points) == 4000
+
+
+def test_a_bad_proposal_does_not_stand(rng):
+    """A proposal a tenth as wide as the posterior must be told by its weights."""
+    table, _ = mixed_table(200, seed=2)
+    space = space_of(table, 2)
+    top = summits(space, [space.values(np.zeros(space.size))])[0]
+    narrow = type(top)(top.point, top.height, 0.01 * top.covariance, 0.0, True)
+    found = sample_importance(space, [narrow], rng=rng)
+    assert not found.stands
+
+
+def test_systematic_resampling_takes_each_in_proportion(rng):
+    weights = rng.dirichlet(np.ones(50))
+    taken = np.bincount(systematic(rng, weights, 1000), minlength=50)
+    assert np.all(np.abs(taken - 1000.0 * weights) < 1.0)
+
+
+def test_resampled_draws_keep_their_log_likelihood(rng):
+    table, _ = mixed_table(200, seed=2)
+    space = space_of(table, 2)
+    tops = summits(space, [space.values(np.zeros(space.size))])
+    found = sample_importance(space, tops, rng=rng)
+    draws = resampled(space, found, rng, 2, 10)
+    point = space.point(draws.values.at((1, 7)))
+    _, likelihood = space.log_densities(point[None, :])
+    assert draws.log_likelihood[1, 7] == pytest.approx(likelihood[0], rel=1e-9)
