@@ -273,9 +273,9 @@ def _ready() -> None:
             _command([*_arguments(table, Path(name) / "run", "laplace"), *few])
         schema = Schema.from_toml(table.with_name("given.toml"))
         prepared = read_prepared(table, schema)
-    compiled = module.compile_nuts(reduce(prepared), specify(prepared.schema, 2))
-    # Every fork fits this table: it takes the machine code that stands here already.
-    module.compile_nuts = lambda statistics, mixture: compiled
+    statistics, mixture = reduce(prepared), specify(prepared.schema, 2)
+    # Every fork takes the machine code that stands here already.
+    module.engine_for(statistics, mixture, mixture.draw_prior(np.random.default_rng(1)))
 
 
 def section(found: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from softseg.inference.checkpoint import Chain, Keeper, content_hash
 from softseg.inference.draws import Draws
 from softseg.inference.fit import fit
 from softseg.inference.gibbs import gibbs
-from softseg.inference.nuts import compile_nuts, nuts
+from softseg.inference.nuts import Engine, engine_for, nuts
 from softseg.inference.turns import sweeps_kernel
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import Values, specify
@@ -194,15 +194,15 @@ def test_a_method_that_makes_its_draws_in_one_piece_can_use_it_too(world: Any) -
 
 def test_nuts_takes_the_chains_that_are_kept(world: Any) -> None:
     statistics, mixture = world
-    compiled = compile_nuts(statistics, mixture)
     start = mixture.draw_prior(np.random.default_rng(4))
+    found = engine_for(statistics, mixture, start)
 
-    def draws(memory: Memory | None, compiled: Any = compiled) -> Draws:
+    def draws(memory: Memory | None, engine: Engine | None = found) -> Draws:
         rngs = np.random.default_rng(2).spawn(2)
         keeper = Keeper(memory, statistics, mixture)
         return nuts(
             statistics, mixture, [start] * 2, n_draws=10, n_tune=30, rngs=rngs,
-            compiled=compiled, keeper=keeper,
+            engine=engine, keeper=keeper,
         )  # fmt: skip
 
     whole, memory = draws(None), Memory()
@@ -212,7 +212,7 @@ def test_nuts_takes_the_chains_that_are_kept(world: Any) -> None:
         rest = Memory({key: arrays for key, arrays in memory.items() if key != lost})
         assert_same(draws(rest), whole)
     # All chains are there: nothing is compiled, nothing is sampled.
-    assert_same(draws(memory, compiled=None), whole)
+    assert_same(draws(memory, engine=None), whole)
 
 
 def test_a_fit_that_was_cut_off_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
