@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-from numba import carray, cfunc, njit
+from numba import carray, cfunc, njit  # pyright: ignore[reportPrivateImportUsage]
 
 from softseg.compiled import CACHED, ENTRY
 from softseg.families.base import Array
@@ -198,8 +198,9 @@ def density(size, position, gradient, value, table):  # pragma: no cover
     n = np.int64(size)
     centre = reals(table, CENTRE)
     factor = real_matrix(table, FACTOR)
-    point, slope, out = np.empty(n), np.empty(n), carray(gradient, (n,))
-    moved(carray(position, (n,)), centre, factor, point)
+    whole: Any = (n,)
+    point, slope, out = np.empty(n), np.empty(n), carray(gradient, whole)
+    moved(carray(position, whole), centre, factor, point)
     codes = carray(table[CODES], shape_at(table, CODES), np.int32)
     value[0] = posterior_kernel(
         point,

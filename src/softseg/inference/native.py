@@ -21,7 +21,8 @@ from sys import modules
 from typing import Any, Final
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
+from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from softseg.compiled import CACHED, ENTRY, FAST
@@ -304,9 +305,9 @@ def model_of(density: Density, affine: Affine, first: Array) -> Any:
     )
 
 
-def pointers(arrays: Sequence[Array]) -> tuple[Array, list[Array]]:
+def pointers(arrays: Sequence[Array]) -> tuple[NDArray[np.uintp], list[NDArray[Any]]]:
     """Return the addresses of the shapes and of the arrays, and the arrays to be kept alive."""
-    kept = [np.ascontiguousarray(array) for array in arrays]
+    kept: list[NDArray[Any]] = [np.ascontiguousarray(array) for array in arrays]
     shapes = np.ones((len(kept) + 1, 2), dtype=np.int64)
     for row, array in zip(shapes[1:], kept, strict=True):
         row[: array.ndim] = array.shape

@@ -86,7 +86,7 @@ def render(
     context["dendrogram"] = _dendrogram(facts, dendrogram) if shown else ""
     if facts.passed:
         context |= _segments(facts) | _fit(facts)
-        context["continuity"] = _continuity(facts, continuity)
+    context["continuity"] = _continuity(facts, continuity) if facts.passed else {}
     context |= _choice(facts, choice)
     context |= _appendix(facts)
     if figures is not None:
