@@ -217,57 +217,43 @@ MANY = 8.0
 """From so many customers of one pattern on, binomials are quicker than single draws."""
 
 
-@njit(**COMPILED)
-def share_out(n_segments, count, joint, below, total, rng):  # pragma: no cover
-    """Turn a block's weights into customers, drawn segment by segment; `below` and `total` go.
+@njit(**IN_ORDER)
+def share_out(n_segments, count, first, n, joint, rng):  # pragma: no cover
+    """Turn the block's weights into customers, drawn segment by segment.
 
-    Patterns of one customer, mostly the most by far, are drawn all at once: the customer falls into
-    the segment in whose stretch of the total the uniform number lies. The others are drawn before,
-    and put in their place after.
+    A customer falls into the segment in whose stretch of the total a uniform number lies. The ends
+    of the stretches are held pattern by pattern, as they are read.
     """
-    n = len(count)
-    several = np.empty((n, n_segments))
-    for i in range(n):
-        if count[i] == 1.0:
-            total[i] *= rng.random()
-        else:
-            draw_several(n_segments, count[i], joint, i, total[i], several[i], rng)
-    below[:n] = 0.0
-    for k in range(n_segments - 1):
-        row = U(k * BLOCK)
-        for i in range(U(n)):
-            above = below[i] + joint[row + i]
-            joint[row + i] = 1.0 if below[i] <= total[i] < above else 0.0
-            below[i] = above
-    row = U((n_segments - 1) * BLOCK)
+    last = U(n_segments - 1)
+    ends = np.empty(n * n_segments)
     for i in range(U(n)):
-        joint[row + i] = 1.0 if below[i] <= total[i] else 0.0
-    for i in range(n):
-        if count[i] != 1.0:
-            for k in range(n_segments):
-                joint[k * BLOCK + i] = several[i, k]
+        end, at = 0.0, i * U(n_segments)
+        for k in range(U(n_segments)):
+            end += joint[k * ROW_1 + i]
+            ends[at + k] = end
+            joint[k * ROW_1 + i] = 0.0
+    for i in range(U(n)):
+        at, customers = i * U(n_segments), count[U(first) + i]
+        if customers <= MANY:
+            for _ in range(int(customers)):
+                u, segment = rng.random() * ends[at + last], U(0)
+                for k in range(last):
+                    segment += U(u >= ends[at + k])
+                joint[segment * ROW_1 + i] += 1.0
+        else:
+            draw_many(int(customers), ends[at : at + last + U(1)], joint[i:], rng)
 
 
 @njit(**COMPILED)
-def draw_several(n_segments, count, joint, i, total, drawn, rng):  # pragma: no cover
-    """Draw how many of a pattern's customers fall into each segment."""
-    drawn[:] = 0.0
-    if count <= MANY:
-        for _ in range(int(count)):
-            u, above, k = rng.random() * total, 0.0, 0
-            for segment in range(n_segments - 1):
-                above += joint[segment * BLOCK + i]
-                k += u >= above
-            drawn[k] += 1.0
-        return
-    left, rest = int(count), total
-    for k in range(n_segments - 1):
+def draw_many(left, ends, joint, rng):  # pragma: no cover
+    """Draw how many of a pattern's customers fall into each segment, by a chain of binomials."""
+    last, below = len(ends) - 1, 0.0
+    for k in range(last):
+        rest = ends[last] - below
         if left == 0 or rest <= 0.0:
             break
-        weight = joint[k * BLOCK + i]
-        p = min(max(weight / rest, 0.0), 1.0)
-        taken = rng.binomial(left, p)
-        drawn[k] = taken
+        taken = rng.binomial(left, min((ends[k] - below) / rest, 1.0))
+        joint[k * BLOCK] = taken
         left -= taken
-        rest -= weight
-    drawn[n_segments - 1] += left
+        below = ends[k]
+    joint[last * BLOCK] = left

@@ -175,7 +175,7 @@ def sampled_kernel(dense, joined, count, start, weights, table, rng):  # pragma:
         fill(dense, codes, start, weights, tables, first, n, joint)
         normalise(n_segments, n, joint, largest, total)
         log_lik += log_densities(count, first, n, largest, total)
-        share_out(n_segments, count[first : first + n], joint, largest, total, rng)
+        share_out(n_segments, count, first, n, joint, rng)
         gather(dense, codes, n_segments, first, n, joint, sums)
     by_dense, by_table, sizes = unpadded(joined, sums, table)
     return log_lik, by_dense, by_table, sizes
