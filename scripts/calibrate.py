@@ -3,6 +3,7 @@
     python scripts/calibrate.py coverage     intervals cover the truth as often as they say
     python scripts/calibrate.py money        so does the band of the net present value
     python scripts/calibrate.py agreement    Gibbs and NUTS agree for every family
+    python scripts/calibrate.py survival     kills, damaged files, a full disk, two processes
     python scripts/calibrate.py page         write both pages from what has been run
     python scripts/calibrate.py all          everything; resumes where it stopped
 
@@ -24,6 +25,7 @@ import calibration_coverage
 import calibration_money
 import calibration_money_page
 import calibration_page
+import calibration_survival
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "out" / "calibration"
@@ -72,7 +74,7 @@ def main() -> int:
     """Run the tasks named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "task", choices=["coverage", "money", "agreement", "page", "all"], default="all"
+        "task", choices=["coverage", "money", "agreement", "survival", "page", "all"], default="all"
     )
     parser.add_argument("--tables", type=int, default=200, help="tables per size")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
@@ -85,9 +87,12 @@ def main() -> int:
         run("money", units, calibration_money.work, arguments.cores)
     if arguments.task in ("agreement", "all"):
         run("agreement", calibration_agreement.units(), calibration_agreement.work, 1)
+    if arguments.task in ("survival", "all"):
+        run("survival", calibration_survival.units(), calibration_survival.work, 1)
     coverage, agreement, money = (stored(task) for task in ("coverage", "agreement", "money"))
+    survival = stored("survival")
     if coverage and agreement:
-        _write("calibration.md", calibration_page.page(coverage, agreement))
+        _write("calibration.md", calibration_page.page(coverage, agreement, survival))
     if money:
         _write("money.md", calibration_money_page.page(money))
     return 0

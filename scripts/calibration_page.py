@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 
+import calibration_survival
+
 NOMINAL = 0.9
 NOTHING = "– | –"
 
 
-def page(coverage: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
+def page(
+    coverage: Mapping[str, Any], agreement: Mapping[str, Any], survival: Mapping[str, Any]
+) -> str:
     """Return the page as Markdown."""
     parts = [
         "# Calibration",
         "",
         "Written by `make calibrate`; do not edit. What is proved here: intervals cover the truth "
-        "as often as they say, and the samplers have the same posterior.",
+        "as often as they say, the samplers have the same posterior, and a run survives.",
         "",
         "## Coverage of the 90 % intervals",
         "",
@@ -41,7 +45,8 @@ def page(coverage: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
         tables = [result for unit, result in coverage.items() if unit.split("/")[0] == str(n)]
         parts += _coverage_of(n, tables)
     parts += ["## Agreement of Gibbs and NUTS by family", ""]
-    parts += _agreement(agreement)
+    parts += [*_agreement(agreement), ""]
+    parts += calibration_survival.section(survival) if survival else []
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -83,7 +83,7 @@ def scoring(given: argparse.Namespace) -> None:
 
     from softseg.likelihood.statistics import reduce
     from softseg.results.describe import describe
-    from softseg.results.scoring import score
+    from softseg.results.scoring import Scorer
     from softseg.results.tree import posterior_tree
     from softseg.tables.prepare import prepare
 
@@ -96,18 +96,17 @@ def scoring(given: argparse.Namespace) -> None:
     describe(tree, table, reduce(table))
     tree["membership"].attrs["n_draws"] = given.used
     new = world(given.kind, given.segments, given.rows, missing=given.missing).frame
-    score(tree, new.iloc[:2_000])
-    one = new.iloc[:1]
-    score(tree, one)
+    scorer = Scorer(tree)
+    scorer.score(new.iloc[:2_000])
     times = []
     for i in range(50):
         one = new.iloc[i : i + 1]
         begin = time.perf_counter()
-        score(tree, one)
+        scorer.score(one)
         times.append(time.perf_counter() - begin)
     print(f"one customer: median {1e3 * np.median(times):.2f} ms, least {1e3 * min(times):.2f} ms")
     with stage(f"{given.rows} customers"):
-        score(tree, new)
+        scorer.score(new)
 
 
 def _warm(small: object, n_segments: int) -> None:
@@ -132,7 +131,47 @@ def _warm(small: object, n_segments: int) -> None:
     describe(tree, table, statistics)
 
 
-CASES = {"memberships": memberships, "scoring": scoring}
+def streaming(given: argparse.Namespace) -> None:
+    """A file of discrete indicators, batch by batch: its patterns, then the memberships."""
+    import subprocess
+    import sys
+
+    from worlds import draws_around, world
+
+    from softseg.likelihood.statistics import reduce
+    from softseg.results.describe import describe
+    from softseg.results.scoring import score_file
+    from softseg.results.tree import posterior_tree
+    from softseg.tables.prepare import prepare_file
+    from softseg.tables.stream import can_stream
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "customers.parquet"
+        make = [sys.executable, str(Path(__file__).with_name("worlds.py")), str(path)]
+        # In a process of its own, so that its memory is not counted.
+        subprocess.run([*make, str(given.rows), str(given.segments)], check=True)
+        print(f"  {path.stat().st_size / 2**20:.0f} MiB")
+        made = world("categorical", given.segments, 10)
+        assert can_stream(path, made.schema)
+        with stage("all"):
+            with stage("patterns of the file"):
+                table = prepare_file(path, made.schema)
+                statistics = reduce(table)
+            print(f"  {statistics.n_customers:.0f} customers, {statistics.n_patterns} patterns")
+            with stage("memberships, sizes, profile"):
+                draws = draws_around(made.truth, given.rows, (4, given.draws // 4))
+                stats = {"log_likelihood": np.zeros(draws.share.shape[:2])}
+                attributes = {"seed": 1, "versions": {}}
+                tree = posterior_tree(
+                    draws, table.schema, sample_stats=stats, attributes=attributes
+                )
+                describe(tree, table, statistics)
+            with stage("memberships of all customers"):
+                n = score_file(tree, path, Path(folder) / "memberships.parquet")
+            print(f"  {n} customers written")
+
+
+CASES = {"memberships": memberships, "scoring": scoring, "streaming": streaming}
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ def test_blocks_change_nothing(mixed: World, monkeypatch: pytest.MonkeyPatch):
     membership = mixed.tree["membership"].to_dataset()
     labels = membership["top"].values
     whole = agreement(mixed.statistics, mixed.values, membership, labels, rng())
-    monkeypatch.setattr("softseg.results.evaluate.BLOCK_CELLS", 2_000)
+    monkeypatch.setattr("softseg.models.evaluator.BLOCK_CELLS", 2_000)
     cut = agreement(mixed.statistics, mixed.values, membership, labels, rng())
     np.testing.assert_allclose(whole.draws["vi"], cut.draws["vi"], atol=1e-9)
 

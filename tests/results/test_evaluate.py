@@ -11,7 +11,6 @@ from softseg.likelihood.parts import compact, has_large_tables, single
 from softseg.likelihood.statistics import reduce
 from softseg.models import evaluator
 from softseg.models.mixture import Values
-from softseg.results import evaluate
 from softseg.results.evaluate import Evaluator, draws_to_use, spread, summarise, thinned
 from softseg.results.lots import rows_of
 
@@ -79,7 +78,7 @@ def test_the_number_of_threads_changes_nothing(mixed: World, monkeypatch: pytest
     rows = rows_of(np.arange(n), np.ones((n, 1)), statistics.count, n)
     monkeypatch.setattr(evaluator, "BLOCK_CELLS", 1_000)
     several = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
-    monkeypatch.setattr(evaluate, "threads", lambda: 1)
+    monkeypatch.setattr(evaluator, "threads", lambda: 1)
     one = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
     np.testing.assert_array_equal(one.totals, several.totals)
     np.testing.assert_array_equal(one.lots, several.lots)

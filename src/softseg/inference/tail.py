@@ -7,8 +7,7 @@ customers; below 1 % the customer fits none of the segments. Equal densities, wh
 indicators produce, count half (mid-p). Customers of one pattern have the same probability.
 """
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numba import njit
@@ -29,7 +28,7 @@ from softseg.inference.replicate import (
 from softseg.likelihood.kernel import COMPILED, memberships
 from softseg.likelihood.statistics import Statistics
 from softseg.likelihood.sweep import fill_draws, normalise_draws
-from softseg.models.evaluator import Evaluator, threads
+from softseg.models.evaluator import Evaluator, in_threads
 from softseg.models.mixture import Mixture, Values
 from softseg.tables.table import Table
 
@@ -78,15 +77,44 @@ def tail_probability(
     10 · `n_draws` others where the first answer is 5 % or less: the resolution is 0.1 % where it
     matters.
     """
-    cells = pattern_cells(statistics, table)
-    chosen = values.at(spaced(len(values.share), n_draws))
-    if all(np.ptp(exposure) == 0 for exposure in cells.exposures.values()):
-        exposures = {name: float(exposure[0]) for name, exposure in cells.exposures.items()}
-        tail = NewCustomers(mixture, chosen, exposures, rng).tail(statistics, cells)
-    else:
-        draws = [chosen.at(i) for i in range(n_draws)]
-        tail = np.clip(_own(statistics, cells, mixture, draws, rng), 0.0, 1.0)
-    return tail[statistics.pattern_of_row]
+    return TailProbability(mixture, values, rng, n_draws).of(statistics, table)
+
+
+class TailProbability:
+    """`tail_probability` for one table after the other, the simulated customers made once.
+
+    Parameters
+    ----------
+    rng
+        A generator, for one table; or a seed, with which the same row gets the same number in
+        every table.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        values: Values,
+        rng: np.random.Generator | Sequence[int],
+        n_draws: int = N_DRAWS,
+    ) -> None:
+        self._mixture, self._rng, self._n_draws = mixture, rng, n_draws
+        self._values = values.at(spaced(len(values.share), n_draws))
+        self._new: NewCustomers | None = None
+
+    def of(self, statistics: Statistics, table: Table) -> Array:
+        """Return the predictive tail probability of each row of a table, (customer,)."""
+        cells = pattern_cells(statistics, table)
+        if all(np.ptp(exposure) == 0 for exposure in cells.exposures.values()):
+            exposures = {name: float(exposure[0]) for name, exposure in cells.exposures.items()}
+            if self._new is None or self._new.exposures != exposures:
+                rng = np.random.default_rng(self._rng)
+                self._new = NewCustomers(self._mixture, self._values, exposures, rng)
+            tail = self._new.tail(statistics, cells)
+        else:
+            draws = [self._values.at(i) for i in range(self._n_draws)]
+            rng = np.random.default_rng(self._rng)
+            tail = np.clip(_own(statistics, cells, self._mixture, draws, rng), 0.0, 1.0)
+        return tail[statistics.pattern_of_row]
 
 
 def _observed(statistics: Statistics, draws: list[Values]) -> Iterator[Array]:
@@ -164,9 +192,8 @@ class NewCustomers:
             for g in range(len(present))
             for first in range(edges[g], edges[g + 1], ROWS_AT_ONCE)
         ]
-        with ThreadPoolExecutor(max_workers=threads()) as pool:
-            for _ in pool.map(work, jobs):
-                pass
+        for _ in in_threads(work, jobs):
+            pass
         return tail
 
 

@@ -10,11 +10,10 @@ What makes it fast, each measured in docs/benchmarks/kernel.md:
   index is negative, nor whether two rows overlap, and makes vector instructions of the loops.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
+from softseg.compiled import CACHED, FAST
 from softseg.likelihood.elementary import LOWEST, exponential, logarithm
 from softseg.likelihood.joined import joint_tables, single_tables
 
@@ -22,14 +21,8 @@ BLOCK = 256
 TILE = 4
 """Segments that are taken together: what the code of `fill` and `gather` spells out."""
 
-COMPILED: dict[str, Any] = {
-    "cache": True,
-    "nogil": True,
-    "fastmath": {"reassoc", "contract", "nsz"},
-    "error_model": "numpy",
-}
-
-IN_ORDER: dict[str, Any] = COMPILED | {"fastmath": {"contract", "nsz"}}
+COMPILED = FAST
+IN_ORDER = CACHED | {"fastmath": {"contract", "nsz"}}
 """For the loops over columns of codes. Of a sum in any order the compiler would make a vector of
 columns, but there are only two or three."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from softseg.compiled import CACHED
 from softseg.families.base import Integers
 
 LEAST_CELLS, MOST_CELLS = 64, 512
@@ -30,7 +31,7 @@ FIRST: Final = 3
 CELLS: Final = 4
 """Columns of `Joined.parts`; see there."""
 
-COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+COMPILED = CACHED
 
 
 class Joined(NamedTuple):

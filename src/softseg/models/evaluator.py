@@ -5,7 +5,8 @@ one pattern after the other.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -99,6 +100,15 @@ def _by_column(values: Array) -> Array:
     n_draws, n_segments, n_columns = values.shape
     flat = np.ascontiguousarray(values.transpose(2, 1, 0))
     return flat.reshape(n_columns, n_segments * n_draws)
+
+
+def in_threads[J, R](work: Callable[[J], R], jobs: Sequence[J]) -> Iterator[R]:
+    """Yield the results of jobs, in their order, so that sums of them are repeatable."""
+    if len(jobs) == 1:  # a pool costs more than a small job
+        yield work(jobs[0])
+        return
+    with ThreadPoolExecutor(max_workers=threads()) as pool:
+        yield from pool.map(work, jobs)
 
 
 def threads() -> int:

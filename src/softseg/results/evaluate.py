@@ -4,7 +4,6 @@ A membership per draw and customer is never stored: with 4,000 draws, 4 segments
 customers it would fill 128 GB. One pass over the patterns yields all that later steps need of it.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from softseg.families.base import Array
 from softseg.likelihood.statistics import Statistics
-from softseg.models.evaluator import Evaluator, spread, thinned, threads
+from softseg.models.evaluator import Evaluator, in_threads, spread, thinned, threads
 from softseg.models.mixture import Values
 from softseg.names import LOWER_PROBABILITY, UPPER_PROBABILITY
 from softseg.results.lots import Rows, by_segment
@@ -102,7 +101,8 @@ def summarise(
     by_pattern = np.empty(shape)
     both_bounds = aims((LOWER_PROBABILITY, UPPER_PROBABILITY), evaluator.n_draws)
 
-    def work(block: slice, generator: np.random.Generator) -> Array:
+    def work(job: tuple[slice, np.random.Generator]) -> Array:
+        block, generator = job
         by_pattern[:, block], sums = summary_kernel(
             *evaluator.block(block),
             evaluator.n_draws,
@@ -117,9 +117,8 @@ def summarise(
         return sums
 
     both = np.zeros((2, weights.shape[1], evaluator.n_segments, evaluator.n_draws))
-    with ThreadPoolExecutor(max_workers=threads()) as pool:
-        for sums in pool.map(work, blocks, rngs):  # in order, so that sums are repeatable
-            both += sums
+    for sums in in_threads(work, list(zip(blocks, rngs, strict=True))):
+        both += sums
     mean, lower, upper, wins = by_pattern
     lots = both[0] if rng is None else by_segment(both[1])
     totals, lots = np.moveaxis(both[0], -1, 0), np.moveaxis(lots, -1, 0)

@@ -7,6 +7,8 @@ many numbers at or below it as are wanted. Numbers from 0 on have the order of t
 both a membership of 1e-9 and one of 0.5 are looked for in a few steps.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 from scipy.stats import norm
@@ -18,6 +20,7 @@ GUESSES = 6
 """Thresholds guessed from the density of the numbers, before the bracket is halved."""
 
 
+@lru_cache(maxsize=64)
 def aims(probabilities: tuple[float, ...], n: int) -> Array:
     """Return what `quantile` needs to know of quantiles of n numbers, (quantile, 4).
 
