@@ -79,7 +79,7 @@ def test_the_stamp_covers_the_files_that_a_module_reaches():
 def test_numba_takes_our_place_for_our_functions_only():
     assert CacheImpl._locator_classes.count(compiled.Followed) == 1
     assert isinstance(block.fill._cache._impl.locator, compiled.Followed)
-    assert compiled.Followed.from_function(kernel.fill.py_func, "/elsewhere/file.py") is None
+    assert compiled.Followed.from_function(block.fill.py_func, "/elsewhere/file.py") is None
 
 
 def test_constants_are_told_apart_by_value():
