@@ -10,6 +10,8 @@ What makes it fast, each measured in docs/benchmarks/kernel.md:
   index is negative, nor whether two rows overlap, and makes vector instructions of the loops.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -22,7 +24,7 @@ TILE = 4
 """Segments that are taken together: what the code of `fill` and `gather` spells out."""
 
 COMPILED = FAST
-IN_ORDER = CACHED | {"fastmath": {"contract", "nsz"}}
+IN_ORDER: dict[str, Any] = CACHED | {"fastmath": {"contract", "nsz"}}
 """For the loops over columns of codes. Of a sum in any order the compiler would make a vector of
 columns, but there are only two or three."""
 
