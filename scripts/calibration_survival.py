@@ -1,4 +1,4 @@
-"""Whether a run survives: kills, damaged files, a full disk, two processes on one folder.
+"""Whether a run survives: kills, Ctrl-C, damaged files, a full disk, two processes at once.
 
 A killed run is a process of its own that gives the command; it is ended by SIGKILL at a random
 moment, and then the same command is given again. The processes are forked from this one, which has
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, get_args
@@ -30,6 +30,8 @@ OPTIONS: dict[str, list[str]] = {
     "gibbs": ["--draws", "4000", "--tune", "100", "--starts", "3"],
     "nuts": ["--draws", "400", "--tune", "100", "--starts", "3"],
 }
+CHAINED = ("gibbs", "nuts")
+"""Methods that make several chains; the others make their draws in one piece."""
 SCHEMA = """version = 1
 
 [indicators]
@@ -49,15 +51,23 @@ def methods() -> list[str]:
 def units() -> list[str]:
     """Return the names of all proofs."""
     kills = [f"kill/{method}/{i}" for i in range(KILLS) for method in methods()]
-    return [*kills, "damaged/posterior", "damaged/chain", "disk/old", "disk/first", "twice/first"]
+    stops = [f"interrupt/{method}" for method in methods()]
+    others = ["damaged/posterior", "damaged/chain", "disk/old", "disk/first", "twice/first"]
+    return [*kills, *stops, *others]
 
 
 def work(unit: str) -> dict[str, Any]:
     """Do one proof and return what was found."""
     kind, *rest = unit.split("/")
-    proof = {"kill": killed, "damaged": damaged, "disk": full_disk, "twice": two_processes}[kind]
+    proofs: dict[str, Callable[..., dict[str, Any]]] = {
+        "kill": killed,
+        "interrupt": interrupted,
+        "damaged": damaged,
+        "disk": full_disk,
+        "twice": two_processes,
+    }
     with tempfile.TemporaryDirectory() as name:
-        return proof(Path(name), *rest)
+        return proofs[kind](Path(name), *rest) | {"commit": _commit()}
 
 
 def killed(folder: Path, method: str, number: str) -> dict[str, Any]:
@@ -79,7 +89,7 @@ def killed(folder: Path, method: str, number: str) -> dict[str, Any]:
         if os.WIFSIGNALED(status):
             break
         seconds *= 0.8  # it was done before: other work on the machine has ended
-    kept = len([*(run / CHAINS).glob("*.chain")])
+    kept = _kept(run)
     published = (run / "manifest.json").exists()
     code = os.waitstatus_to_exitcode(os.waitpid(_forked(table, run, method), 0)[1])
     return {
@@ -89,6 +99,47 @@ def killed(folder: Path, method: str, number: str) -> dict[str, Any]:
         "code": code,
         "identical": _files(run) == whole,
         "left": (run / CHAINS).exists(),
+    }
+
+
+def interrupted(folder: Path, method: str) -> dict[str, Any]:
+    """Press Ctrl-C once two chains are finished, and give the command again.
+
+    Draws that are made in one piece are interrupted half way through the run.
+    """
+    from softseg.runs.folder import manifest_of, open_run
+    from softseg.runs.manifest import MANIFEST
+
+    whole, seconds, _ = _whole(method)
+    table = _table(folder)
+    tries = 0
+    while True:
+        tries += 1
+        run, said = folder / f"run-{tries}", folder / "said"
+        process = _forked(table, run, method, said=said)
+        latest = time.monotonic() + (10 * seconds if method in CHAINED else seconds / 2)
+        while _kept(run) < 2 and time.monotonic() < latest and not (run / MANIFEST).exists():
+            time.sleep(0.01)
+        pressed = time.monotonic()
+        os.kill(process, signal.SIGINT)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        ended = time.monotonic() - pressed
+        if code != 0 or tries == 5:
+            break
+        seconds *= 0.8
+    manifest = manifest_of(run)
+    partial = manifest is not None and manifest.gate == "partial"
+    chains = open_run(run).tree()["posterior"].sizes["chain"] if partial else 0
+    trace = "Traceback" in said.read_text()
+    again = os.waitstatus_to_exitcode(os.waitpid(_forked(table, run, method), 0)[1])
+    return {
+        "interrupted": code,
+        "after": ended,
+        "partial": partial,
+        "chains": chains,
+        "traceback": trace,
+        "code": again,
+        "identical": _files(run) == whole,
     }
 
 
@@ -185,6 +236,7 @@ def _forked(table: Path, run: Path, method: str, *more: str, said: Path | None =
     if process:
         return process
     code = 70
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with (
             (said or Path(os.devnull)).open("w") as stream,
@@ -225,6 +277,19 @@ def _whole(method: str) -> tuple[dict[str, str], float, bytes]:
         if os.waitstatus_to_exitcode(status) not in (0, 6):
             raise RuntimeError(said.read_text())
         return _files(run), seconds, (run / "posterior.nc").read_bytes()
+
+
+def _kept(run: Path) -> int:
+    from softseg.runs.chains import CHAINS
+
+    return len([*(run / CHAINS).glob("*.chain")])
+
+
+def _commit() -> str:
+    """Return the short name of the commit that the code stands at."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 def _files(run: Path) -> dict[str, str]:
@@ -280,8 +345,11 @@ def _ready() -> None:
 
 def section(found: Mapping[str, Any]) -> list[str]:
     """Return the section of the page, as lines of Markdown."""
+    commits = sorted({row["commit"] for row in found.values()})
     lines = [
         "## Surviving",
+        "",
+        f"`python scripts/calibrate.py survival`, at commit {', '.join(commits)}.",
         "",
         "100 customers, two segments, `softseg segment` in a process of its own. *Kills*: SIGKILL "
         "at a random moment, then the same command again; *identical*: every file of the run has "
@@ -302,9 +370,30 @@ def section(found: Mapping[str, Any]) -> list[str]:
                 f"{kept[0]} to {kept[-1]}, median {kept[len(kept) // 2]} | "
                 f"{sum(row['left'] for row in rows)} |"
             )
+    lines += [
+        "",
+        "*Ctrl-C*: pressed once two chains are finished, half way through laplace; then the same "
+        "command again. *Ended after*: from the key to the end of the process, what is finished "
+        "being written.",
+        "",
+        "| method | exit code | ended after, s | partial run of | traceback | then identical |",
+        "|---|---|---|---|---|---|",
+    ]
+    for method in methods():
+        if row := found.get(f"interrupt/{method}"):
+            partial = f"{row['chains']} chains" if row["partial"] else "none written"
+            good = row["identical"] and row["code"] == 0
+            lines.append(
+                f"| {method} | {row['interrupted']} | {row['after']:.1f} | {partial} | "
+                f"{_yes(row['traceback'])} | {_yes(good)} |"
+            )
     lines += ["", "| proof | outcome |", "|---|---|"]
     lines += [f"| {_PROOFS[unit]} | {_outcome(found[unit])} |" for unit in _PROOFS if unit in found]
     return [*lines, ""]
+
+
+def _yes(whether: bool) -> str:
+    return "yes" if whether else "no"
 
 
 _PROOFS = {
