@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from softseg.families.base import Array
-from softseg.likelihood.kernel import COMPILED, MANY
+from softseg.likelihood.block import COMPILED, MANY
 
 
 @dataclass(frozen=True)
