@@ -182,6 +182,9 @@ def _written_out(values: Array, exposure: Array | None, count: Array) -> tuple[A
     Sorting makes what is found the same for every order of the rows, bit for bit; repeating
     makes it the same for a row with the count 2 and for the row twice.
     """
+    seen = ~np.isnan(values)
+    if exposure is None and np.all(count[seen] == 1.0) and seen.sum() <= MOST_REPEATED:
+        return np.sort(values[seen]), None  # the usual case, without sorting positions
     order = np.lexsort((values,) if exposure is None else (exposure, values))
     order = order[~np.isnan(values[order])]
     repeats = count[order]
