@@ -33,8 +33,8 @@ prior sets the segments of some nine tables in ten well apart. No table is left 
 A quantity counts as outside where its ranks leave the 99 % simultaneous band of Säilynoja, Bürkner
 and Vehtari (2022) anywhere; about one in a hundred does so by chance. *Smallest p, adjusted* is
 the smallest p value of a family times the number of its quantities: below {SIGNIFICANT} something
-is wrong. Importance draws are used whether their weights stand or not; *passed only* repeats the test
-with the tables whose weights stand, which is conditional on the table and need not be uniform.
+is wrong. Importance draws are used whether their weights stand or not; *passed only* repeats the
+test with the tables whose weights stand, which is conditional on the table and need not be uniform.
 """
 JOINT = f"""## Joint test of the Gibbs updates
 
@@ -56,8 +56,8 @@ BANK = """## Broken and good set-ups
 
 `python scripts/calibrate.py bank`. Every set-up is fitted with the defaults of `fit`, but where
 the fault lies in them, and is flagged where the gate fails, the fit verdict is not good, or the
-table is refused. Broken set-ups are such as users bring; good ones have a right model and segments that can
-be told apart.
+table is refused. Broken set-ups are such as users bring; good ones have a right model and segments
+that can be told apart.
 """
 
 
