@@ -7,12 +7,13 @@
     python scripts/calibrate.py coverage     intervals cover the truth as often as they say
     python scripts/calibrate.py money        so does the band of the net present value
     python scripts/calibrate.py agreement    Gibbs and NUTS agree for every family
+    python scripts/calibrate.py survival     kills, damaged files, a full disk, two processes
     python scripts/calibrate.py page         write both pages from what has been run
     python scripts/calibrate.py all          everything; resumes where it stopped
 
 Every unit of work is stored as soon as it is done, so that a run that was stopped goes on where it
-was: ranks and bank in docs/calibration/, the rest as JSON lines in out/calibration/. Delete what is
-to be done anew.
+was: coverage, money and agreement as JSON lines in out/calibration/, the rest in docs/calibration/.
+Delete what is to be done anew.
 """
 
 import argparse
@@ -36,12 +37,13 @@ import calibration_money_page
 import calibration_page
 import calibration_ranks
 import calibration_references
+import calibration_survival
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "out" / "calibration"
 KEPT = ROOT / "docs" / "calibration"
 RANKS = KEPT / "ranks"
-TASKS = ("ranks", "joint", "references", "bank", "coverage", "money", "agreement")
+TASKS = ("ranks", "joint", "references", "bank", "coverage", "money", "agreement", "survival")
 
 
 def stored(task: str, folder: Path = FOLDER) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def write_pages() -> None:
     if coverage and agreement:
         text = calibration_coverage_page.sections(coverage, agreement, commit())
         (KEPT / "coverage.md").write_text(text, encoding="utf-8")
-    kept = {task: stored(task, KEPT) for task in ("joint", "references", "bank")}
+    kept = {task: stored(task, KEPT) for task in ("joint", "references", "bank", "survival")}
     page = calibration_page.page(ROOT / "docs", kept)
     (ROOT / "docs" / "calibration.md").write_text(page, encoding="utf-8")
     if money:
@@ -148,6 +150,8 @@ def main() -> int:
         run("money", units, calibration_money.work, cores)
     if "agreement" in tasks:
         run("agreement", calibration_agreement.units(), calibration_agreement.work, 1)
+    if "survival" in tasks:
+        run("survival", calibration_survival.units(), calibration_survival.work, 1, KEPT)
     write_pages()
     return 0
 

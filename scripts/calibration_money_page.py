@@ -58,9 +58,17 @@ are the ones that get a table.
 
 What to read from it: draws keep their promise where the model is right. Means in their place fall
 short the more, the better effects and costs are known; where judgement is wide it hides the rest.
-Labels taken for the truth promise too much at every width, because customers who do not belong to
-their group are counted with the full effect. No draws repair a model that is wrong: there the band
-fails as well, which is why a study shows the fit verdict before any amount.
+Over all companies they fall short at every width. Among those that passed, whose segments are
+known best, they do so only where effects and costs are measured; from ±20 % on, 170 companies do
+not tell them from 90 %. Labels taken for the truth promise too much, because customers who do not
+belong to their group are counted with the full effect. K-means labels fall short at every width,
+the top segment too, except among the passed at ±60 %, where judgement hides it as well.
+
+No draws repair a model that is wrong. Where families are wrong or indicators depend on each other
+inside a segment, the band fails the more, the narrower judgement is. That the gate let a fit
+through is no help against it, for it judges the calculation and not the model: with wrong families
+the passed do worse than all. The fit verdict, which judges the model, stands before any amount in a
+study; how often it warns is not counted here.
 """
 
 

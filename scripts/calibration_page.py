@@ -8,6 +8,7 @@ import numpy as np
 
 import calibration_joint
 import calibration_ranks
+import calibration_survival
 from calibration_bands import p_values, picture
 
 METHOD_NAMES = {"gibbs": "Gibbs sampling", "laplace": "Importance sampling", "nuts": "NUTS"}
@@ -17,7 +18,7 @@ HEAD = """# Calibration
 Written by `make calibrate`; do not edit. What is proved here: the truth has uniform ranks among
 the draws, Gibbs updates leave the joint distribution alone, every method meets reference
 posteriors, the verdicts flag broken set-ups and pass good ones, intervals cover the truth as often
-as they say. Each part says which state of the code its figures come from.
+as they say, and a run survives. Each part says which state of the code its figures come from.
 """
 RANKS = f"""## Ranks of the truth
 
@@ -70,7 +71,7 @@ def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
         Folder of the documentation: ranks are read from calibration/ranks, the sections on coverage
         from calibration/coverage.md, pictures go to images/calibration.
     kept
-        Results of ``joint``, ``references`` and ``bank`` by unit.
+        Results of ``joint``, ``references``, ``bank`` and ``survival`` by unit.
     """
     parts = [HEAD, *_ranks(docs)]
     for task, section in (("joint", _joint), ("references", _references), ("bank", _bank)):
@@ -79,6 +80,8 @@ def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
     coverage = docs / "calibration" / "coverage.md"
     if coverage.exists():
         parts.append(coverage.read_text(encoding="utf-8"))
+    if kept["survival"]:
+        parts += calibration_survival.section(kept["survival"])
     return "\n".join(parts).rstrip() + "\n"
 
 

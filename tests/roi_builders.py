@@ -32,3 +32,13 @@ def effect(kind: str, **more: Any) -> dict[str, Any]:
     """Return a revenue effect on the whole revenue."""
     unit = "pp" if kind in ("margin", "mix") else "share"
     return {"role": "revenue_effect", "effect": kind, "unit": unit, "base": "revenue", **more}
+
+
+UNIFORM = {
+    "all_customers": {
+        "label": "Uplift for all", "role": "revenue_effect", "effect": "volume", "unit": "%",
+        "base": ["revenue"], "low": 0.5, "high": 1.0, "programme": "uniform",
+    },
+    "campaign": {"label": "Campaign", "role": "one_off_cost", "unit": "EUR", "low": 5e4,
+                 "high": 8e4, "programme": "uniform"},
+}  # fmt: skip

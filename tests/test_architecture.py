@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "softseg"
 
 FLOORS = [
-    {"names", "errors"},
+    {"names", "errors", "compiled"},
     {"checks", "priors", "wording"},
     {"families"},
     {"tables"},

@@ -250,9 +250,16 @@ def test_choose_then_segment(files: tuple[Path, Path], tmp_path: Path) -> None:
     assert "Take 2 segments." in said
     assert (tmp_path / "run" / "choice.csv").is_file()
     assert (tmp_path / "run" / "figures" / "choice.svg").is_file()
+    assert (tmp_path / "run" / "figures" / "alluvial.svg").is_file()
+    assert "marginal likelihood favours 2" in said
     call("segment", table, *flags, *QUICK_FLAGS)
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
     assert {"choice.csv", "choice.json", "figures/choice.svg"} <= set(manifest["files"])
+    said, _ = call(
+        "segment", table, "--schema", schema, *QUICK_FLAGS, "--out", tmp_path / "next",
+        "--previous", tmp_path / "run",
+    )  # fmt: skip
+    assert "what differs is noise" in said
     assert "Take 2 segments." in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     _, said = call("choose", table, *flags, "--from", 4, "--to", 2, code=2)
     assert "--from 4 is greater than --to 2" in said

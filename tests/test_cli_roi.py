@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from roi_builders import UNIFORM
 from small_roi import EXAMPLE, QUICK, stand_ins
 from softseg.cli import app
 from softseg.cli.console import fail
@@ -18,6 +19,7 @@ from softseg.cli.roi import check
 from softseg.cli.roi_found import findings
 from softseg.decisions.answers.collect import collect
 from softseg.decisions.inputs.read import read_assumptions
+from softseg.decisions.inputs.schema import Assumptions
 from softseg.decisions.inputs.write import to_toml
 from softseg.decisions.model.simulate import RoiModel
 from softseg.runs.lock import locked
@@ -321,6 +323,19 @@ def test_five_lines_say_what_was_found() -> None:
     german = findings(simulation, answers, "de")
     assert german[0].startswith("Kapitalwert über 5 Jahre: ")
     assert "\N{NO-BREAK SPACE}€" in german[0]
+
+
+def test_a_programme_beside_a_uniform_one_says_so_first() -> None:
+    campaign = UNIFORM["campaign"] | {"base": ()}
+    beside = Assumptions.model_validate(
+        EXAMPLE.model_dump()
+        | {"counterfactual": "uniform"}
+        | {"inputs": EXAMPLE.model_dump()["inputs"] | {"campaign": campaign}}
+    )
+    simulation = RoiModel(beside).simulate(2, 64)
+    lines = findings(simulation, collect(simulation), "de")
+    assert len(lines) == 6
+    assert lines[0].startswith("Maßstab ist das beste Programm ohne Segmente")
 
 
 def test_points_have_no_band() -> None:

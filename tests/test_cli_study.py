@@ -1,5 +1,6 @@
 """``softseg run``: what it says, in both languages, and its exit codes."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,22 @@ def test_stages_can_be_named(done: tuple[Path, str]) -> None:
     assert str(base / "run" / "segments" / "report.html") in said
     assert "study.xlsx" not in said
     assert "not one of 'segments', 'value'" in call(base / "study.toml", "--only", "x", code=2)[1]
+
+
+def test_before_the_money_the_segments_are_told(result: StudyResult) -> None:
+    assert result.findings is not None
+    no_money = replace(result.findings, simulation=None, answers=None)
+    said = summary(replace(result, findings=no_money, pending=("value", "money", "report")))
+    line = next(line for line in said if line.startswith("Segments found: 2"))
+    shares = [int(share) for share in re.findall(r"\((\d+)%\)", line)]
+    assert "Quiet (" in line
+    assert "Busy (" in line
+    assert abs(sum(shares) - 100) <= 1
+    small = replace(no_money, smallest_cell=1000.0)
+    told = "\n".join(summary(replace(result, findings=small)))
+    assert "Quiet (" not in told
+    refused = replace(no_money, gate="failed")
+    assert "Segments found" not in "\n".join(summary(replace(result, findings=refused)))
 
 
 def test_usage_errors(tmp_path: Path) -> None:

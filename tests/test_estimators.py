@@ -187,3 +187,24 @@ def test_the_pymc_model_has_the_names_of_the_posterior(model, frame):
     graph = model.to_pymc()
     names = {variable.name for variable in graph.free_RVs + graph.deterministics}
     assert set(model.posterior_["posterior"].data_vars) <= names
+
+
+def test_segments_of_an_earlier_model_are_found_again(model, frame, schema, tmp_path):
+    earlier = tmp_path / "earlier.nc"
+    model.save(earlier)
+    named = SegmentMixture.load(earlier).name_segments(["Many", "Some", "Few"])
+    again = SegmentMixture(schema, 3, **{**QUICK, "seed": 9}).fit(frame)
+    if again.diagnosis_.status == "failed":
+        with pytest.raises(NotConverged):
+            again.continue_from(named, frame)
+        return
+    found = again.continue_from(named, frame)
+    assert found.verdict == "noise"
+    assert found.agreement > 0.9
+    assert list(again.posterior_["posterior"]["segment_name"].values) == found.names()
+
+
+def test_the_best_partition_has_a_label_per_row(model, frame):
+    found = model.partition(frame)
+    assert found.label.shape == (len(frame),)
+    assert (found.label == model.labels_).mean() > 0.9 or len(found.sizes) != 3

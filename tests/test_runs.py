@@ -15,7 +15,9 @@ import pytest
 from small_run import QUICK, TOO_SHORT, small_frame, write_small
 from softseg.errors import DataError, FileError, FolderLocked, UsageError
 from softseg.results.files import sha256
+from softseg.runs.chains import CHAINS
 from softseg.runs.choice import StoredChoice, read_choice
+from softseg.runs.continuing import read_continuity
 from softseg.runs.folder import (
     MEMBERSHIPS,
     POSTERIOR,
@@ -37,6 +39,7 @@ CHOICE = StoredChoice(
     2,
     (("choose.recommended", {"k": 2}), ("choose.bic", {"bic": 2, "icl": 2})),
     ({"n_segments": 1, "bic": 10.5}, {"n_segments": 2, "bic": 9.25}),
+    ([[70.0, 50.0]],),
 )
 
 
@@ -362,9 +365,10 @@ def test_an_interrupted_run_leaves_the_one_before(
 
     monkeypatch.setattr("softseg.runs.segment.write_outputs", interrupt)
     options = QUICK.model_copy(update={"draws": 10})
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
         segment(copied.table, copied.manifest.schema_of(), options, copied.folder)
-    assert all_bytes(copied.folder) == before
+    after = all_bytes(copied.folder)
+    assert {name: after[name] for name in after if not name.startswith(CHAINS)} == before
 
 
 def test_files_of_the_run_before_are_removed(tmp_path: Path, made: Run) -> None:
@@ -399,6 +403,49 @@ def test_a_damaged_choice_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "choice.json").write_text(content)
     with pytest.raises(FileError, match=r"Remove choice\.json"):
         read_choice(tmp_path, "abc")
+
+
+# --- an earlier run
+
+
+@pytest.fixture(scope="module")
+def named(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Last quarter's run, its segments named."""
+    folder = tmp_path_factory.mktemp("named")
+    shutil.copy(made.table, folder / "customers.csv")
+    shutil.copytree(made.folder, folder / "run")
+    return write_again(open_run(folder / "run"), names=("Small", "Large"))
+
+
+def test_names_of_an_earlier_run_are_carried_over_and_kept(named: Run, tmp_path: Path) -> None:
+    table, schema = write_small(tmp_path, small_frame(150))
+    outcome = segment(table, Schema.from_toml(schema), QUICK, tmp_path / "run", previous=named)
+    assert outcome.continuity is not None
+    assert sorted(outcome.run.manifest.options.names) == ["Large", "Small"]
+    assert "continuity.json" in outcome.run.manifest.files
+    assert read_continuity(tmp_path / "run") == outcome.continuity
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Since the earlier run" in page
+    again, difference = rerun(outcome.run, tmp_path / "again")
+    assert difference.same
+    assert again.run.manifest.files == outcome.run.manifest.files
+    german = write_again(outcome.run, language="de")
+    page = (german.folder / "report.html").read_text(encoding="utf-8")
+    assert "Seit dem früheren Lauf" in page
+
+
+def test_an_earlier_run_that_failed_is_refused(named: Run, tmp_path: Path) -> None:
+    table, schema = write_small(tmp_path)
+    failed = Run(named.folder, named.manifest.model_copy(update={"gate": "failed"}))
+    with pytest.raises(UsageError, match="Give an earlier run whose calculation passed"):
+        segment(table, Schema.from_toml(schema), QUICK, tmp_path / "run", previous=failed)
+
+
+def test_a_damaged_record_of_an_earlier_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "continuity.json").write_text('{"links": [1]}')
+    with pytest.raises(FileError, match=r"continuity\.json"):
+        read_continuity(tmp_path)
+    assert read_continuity(tmp_path / "nowhere") is None
 
 
 def test_options_are_checked() -> None:

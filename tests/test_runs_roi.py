@@ -1,5 +1,6 @@
 """Folders of return-on-investment calculations: what stands in them, and doing them again."""
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from hostile_texts import hostile
 from small_roi import EXAMPLE, QUICK, stand_ins, with_input
 from softseg.decisions.inputs.read import read_assumptions
 from softseg.decisions.tree import simulation_of
 from softseg.errors import FileError, FolderLocked, UsageError
+from softseg.results.exports import FORMULA_STARTS, write_csv
 from softseg.results.files import sha256
 from softseg.results.storage import load
 from softseg.runs.lock import locked
@@ -167,6 +170,19 @@ def test_texts_that_a_spreadsheet_takes_for_formulas_are_quoted(tmp_path: Path) 
         )
         run = run_roi(EXAMPLE, tmp_path, QUICK).run
     assert ",'=HYPERLINK(1)," in (run.folder / "roi.csv").read_text(encoding="utf-8-sig")
+
+
+def test_two_hundred_hostile_names_are_no_formulas_in_the_table(tmp_path: Path) -> None:
+    names = hostile()
+    data = xr.Dataset({"npv": ("scenario", np.arange(len(names)) + 0.5)}, {"scenario": names})
+    write_csv(tmp_path / "roi.csv", long_frame({"scenarios": data}, EXAMPLE))
+    with (tmp_path / "roi.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len(names) >= 200
+    for row, name, value in zip(rows, names, data["npv"].values, strict=True):
+        assert row["of"].removeprefix("'") == name.removeprefix("'")
+        assert not row["of"].startswith(FORMULA_STARTS)
+        assert float(row["value"]) == value
 
 
 @pytest.mark.parametrize(

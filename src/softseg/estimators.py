@@ -1,6 +1,7 @@
 """The scikit-learn face: `SegmentMixture`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from softseg.inference.choose import Choice
     from softseg.inference.draws import Progress
+    from softseg.results.continuity import Continuity
+    from softseg.results.partition import Partition
+    from softseg.results.scoring import Scorer
 
 
 class SegmentMixture(ClusterMixin, BaseEstimator):
@@ -73,6 +77,9 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
     >>> model.fit(example_frame())  # doctest: +SKIP
     >>> model.membership()["mean"].sel(segment=1)  # doctest: +SKIP
     """
+
+    _ready: "tuple[xr.DataTree, Scorer] | None" = None
+    """What scoring has made of the posterior, kept for the next rows."""
 
     def __init__(
         self,
@@ -174,12 +181,14 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
             ``mean``, ``lower``, ``upper`` (customer, segment), ``top``, ``p_top``, ``entropy``,
             ``verdict`` (customer); see `softseg.results.membership`.
         """
-        from softseg.results.scoring import score
+        from softseg.results.scoring import Scorer
 
         tree = self._tree()
         if frame is None:
             return tree["membership"].to_dataset()
-        return score(tree, frame, unseen=unseen)  # pyright: ignore[reportArgumentType]
+        if self._ready is None or self._ready[0] is not tree:
+            self._ready = (tree, Scorer(tree))
+        return self._ready[1].score(frame, unseen=unseen)  # pyright: ignore[reportArgumentType]
 
     def score_samples(self, frame: Any) -> Array:
         """Return the log posterior predictive density of each row, (customer,)."""
@@ -218,8 +227,52 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         from softseg.results.tree import rename_segments, schema_from_tree
 
         rename_segments(self._tree(), list(names))
+        self._ready = None
         self.schema_ = schema_from_tree(self.posterior_)
         return self
+
+    def continue_from(
+        self, previous: "SegmentMixture | str | Path", frame: Any, *, carry_names: bool = True
+    ) -> "Continuity":
+        """Find an earlier model's segments again: the same, drifted, new or gone.
+
+        Parameters
+        ----------
+        previous
+            The earlier model, or the path of its file.
+        frame
+            The table this model was fitted to.
+        carry_names
+            Whether the segments take the earlier names over, where they had names.
+
+        Raises
+        ------
+        NotConverged
+            Where the gate refused one of the two fits.
+        """
+        from softseg.results.continuity import continuity
+
+        earlier = previous if isinstance(previous, SegmentMixture) else self.load(previous)
+        for model in (self, earlier):
+            model._refuse_unless_identified(True)
+        found = continuity(earlier._tree(), self._tree(), frame)
+        if carry_names and found.named:
+            self.name_segments(found.names(self.schema_.language))
+        return found
+
+    def partition(self, frame: Any) -> "Partition":
+        """Return the single partition of rows that is best on average, with its credible ball.
+
+        Labels stand per row here, not per pattern; see `softseg.results.partition`.
+        """
+        from softseg.likelihood.statistics import reduce
+        from softseg.results.partition import best_partition
+        from softseg.results.tree import values_from_tree
+
+        table, _ = prepare_new(frame, self.schema_)
+        statistics, values = reduce(table), values_from_tree(self._tree())
+        found = best_partition(statistics, values, np.random.default_rng([self.seed, 4]))
+        return replace(found, label=found.label[statistics.pattern_of_row])
 
     def choose(self, frame: Any, n_segments: Sequence[int] = range(1, 11)) -> "Choice":
         """Return the criteria for several numbers of segments and a recommendation in words."""
@@ -289,7 +342,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
 
     def _refuse_unless_identified(self, identified_only: bool) -> None:
         self._tree()
-        if identified_only and self.diagnosis_.status == "failed":
+        if identified_only and self.diagnosis_.status != "good":
             raise NotConverged(
                 "Do not read these segments, or ask with identified_only=False: the gate refused "
                 f"the fit.\n{self.diagnosis_.text()}"

@@ -8,16 +8,15 @@ from sklearn.metrics import adjusted_rand_score
 
 from results.worlds import World, world
 from softseg.comparison import agreement as module
-from softseg.comparison.agreement import (
+from softseg.comparison.agreement import agreement, band
+from softseg.errors import UsageError
+from softseg.models.mixture import Values
+from softseg.results.indices import (
     adjusted_rand_index,
-    agreement,
-    band,
     binder_pairs,
     cross_table,
     variation_of_information,
 )
-from softseg.errors import UsageError
-from softseg.models.mixture import Values
 from softseg.results.membership import membership as members_of
 
 PAPER = np.array([1, 1, 1, 2, 2, 3, 3, 3]) - 1, np.array([1, 1, 2, 2, 2, 3, 3, 1]) - 1
@@ -120,7 +119,7 @@ def test_blocks_change_nothing(mixed: World, monkeypatch: pytest.MonkeyPatch):
     membership = mixed.tree["membership"].to_dataset()
     labels = membership["top"].values
     whole = agreement(mixed.statistics, mixed.values, membership, labels, rng())
-    monkeypatch.setattr("softseg.results.evaluate.BLOCK_CELLS", 2_000)
+    monkeypatch.setattr("softseg.models.evaluator.BLOCK_CELLS", 2_000)
     cut = agreement(mixed.statistics, mixed.values, membership, labels, rng())
     np.testing.assert_allclose(whole.draws["vi"], cut.draws["vi"], atol=1e-9)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from article_ranges import dependent, ranges
 from roi_builders import assumptions, company, effect
 from softseg.decisions.model.cashflow import (
     AS_PUBLISHED,
@@ -15,7 +16,6 @@ from softseg.decisions.model.cashflow import (
     discount_factors,
     flows,
 )
-from softseg.decisions.model.simulate import RoiModel
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "article.md").read_text(encoding="utf-8")
 
@@ -180,29 +180,6 @@ def test_three_point_two_points_need_a_small_premium_segment() -> None:
     assert "24 %" in PAGE
 
 
-def ranges(**settings: Any) -> RoiModel:
-    """Return the article's ranges as the reference simulation reads them."""
-    inputs = {
-        "revenue": {"role": "revenue", "unit": "EUR/year", "value": 50e6},
-        "contribution_margin": {"role": "contribution_margin", "unit": "share", "low": 0.25,
-                                "high": 0.45},
-        "discount_rate": {"role": "discount_rate", "unit": "share", "value": 0.08},
-        "project": {"role": "one_off_cost", "unit": "EUR", "low": 95e3, "high": 250e3},
-        "running": {"role": "running_cost", "unit": "EUR/year", "low": 28e3, "high": 57e3},
-        "uplift": effect("volume", low=0.01, high=0.04),
-        "margin": effect("margin", low=0.8, high=2.5),
-        "savings": {"role": "saving", "unit": "EUR/year", "low": 75e3, "high": 300e3},
-        "learning": {"role": "learning", "unit": "share", "low": 0.05, "high": 0.3,
-                     "family": "lognormal", "profile": {"start": 2, "ramp": [1.0]}},
-    }  # fmt: skip
-    return RoiModel(assumptions(inputs, **settings))
-
-
-def correlated(pairs: dict[tuple[str, str], float]) -> dict[str, Any]:
-    found = [{"between": pair, "rank": rank} for pair, rank in pairs.items()]
-    return {"correlations": found}
-
-
 def test_published_ranges_as_a_distribution_against_plain_draws() -> None:
     simulation = ranges().simulate(4, 4096)
     ratio = simulation.outcome("as_published", adjusted=False).roi.ravel()
@@ -220,13 +197,20 @@ def test_published_ranges_as_a_distribution_against_plain_draws() -> None:
 
 
 def test_published_ranges_with_dependence() -> None:
-    benefits = ("uplift", "margin", "savings", "learning")
-    pairs = {(a, b): 0.3 for a in benefits[:2] for b in benefits[2:]}
-    pairs |= {("uplift", "margin"): 0.5, ("project", "running"): 0.55}
-    simulation = ranges(dependence=correlated(pairs)).simulate(4, 4096)
-    ratio = simulation.outcome("as_published", adjusted=False).roi.ravel()
-    assert np.quantile(ratio, [0.05, 0.5, 0.95]) == pytest.approx([14.2, 28.5, 57.2], rel=0.02)
-    both = (simulation.draws.values["uplift"] >= 0.04) & (
-        simulation.draws.values["margin"] >= 0.025
-    )
+    simulation = dependent().simulate(8, 2048)
+    # The reference counts the margin change on the old revenue in both accountings.
+    on_old = Switches(margin_on_volume=True, savings_once=True, discounting=True)
+    for accounting, quantiles, tail, above in (
+        ("as_published", [14.2, 28.5, 57.2], 12.1, [0.85, 0.39, 0.071]),
+        (on_old, [8.5, 16.9, 33.2], 7.1, [0.42, 0.06, 0.003]),
+    ):
+        ratio = simulation.outcome(accounting, adjusted=False).roi.ravel()
+        assert np.quantile(ratio, [0.05, 0.5, 0.95]) == pytest.approx(quantiles, rel=0.01)
+        assert ratio[ratio <= np.quantile(ratio, 0.05)].mean() == pytest.approx(tail, rel=0.01)
+        chances = [(ratio > printed).mean() for printed in (18.4, 31.9, 52.8)]
+        assert chances == pytest.approx(above, abs=6e-3)
+    exact = simulation.outcome(DISCOUNTED, adjusted=False).roi.ravel()
+    assert np.median(exact) == pytest.approx(1.012 * 16.9, rel=0.005)
+    uplift, margin = (simulation.draws.values[name] for name in ("uplift", "margin"))
+    both = (uplift >= 0.04) & (margin >= 0.025)
     assert both.mean() == pytest.approx(0.012, abs=0.002)

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from builders import frame_of, schema_of, truth
-from softseg.inference.choose import choose, picture_shift, recommend
+from softseg.inference.choose import Choice, choose, picture_shift, recommend
+from softseg.inference.evidence import Evidence
 from softseg.inference.loo import LooResult
+from softseg.inference.second_opinions import second_opinions
+from softseg.inference.telescoping import Occupied
 from softseg.tables.prepare import prepare
 from softseg.wording import LANGUAGES
 
@@ -63,6 +66,8 @@ class _Stub:
         count = np.ones(n)
         self.loo = LooResult(elpd, 1.0, 1.0, np.zeros(n), 0.0, pointwise, count)
         self.picture = np.full((n, 2), picture)
+        self.top = np.arange(n) % k
+        self.evidence = Evidence(bic * -0.5, 0.1, "separated", 0.0)
         self.fit = SimpleNamespace(statistics=SimpleNamespace(count=count))
 
 
@@ -106,3 +111,48 @@ def test_more_than_eight_are_warned_about():
     k, keys = _keys(*stubs)
     assert k == 9
     assert "choose.too_many" in keys
+
+
+def test_evidence_and_occupied_segments_stand_beside_prediction(choice):
+    table = choice.table.set_index("n_segments")
+    assert table["log_evidence"].idxmax() == 3
+    assert table["p_k"].sum() == pytest.approx(1.0)
+    assert table.loc[3, "p_k"] > 0.9
+    assert table["p_occupied"].idxmax() == 3
+    assert (table["log_evidence_se"] < 0.5).all()
+    keys = [key for key, _ in choice.reasons]
+    assert {"choose.evidence", "choose.occupied", "choose.agree"} <= set(keys)
+
+
+def test_flows_say_who_goes_where_and_which_segments_stay(choice):
+    assert [f.shape for f in choice.flows] == [(1, 2), (2, 3), (3, 4), (4, 5)]
+    assert all(f.sum() == pytest.approx(300.0) for f in choice.flows)
+    found = dict(choice.reasons)
+    assert ("choose.survive" in found) or ("choose.survive_none" in found)
+
+
+def _opinions(occupied_at: int, *, settled: bool = True, error: float = 0.1):
+    stubs = [_Stub(k, e, -e, 3.0 * k) for k, e in {1: 0.0, 2: 50.0, 3: 50.05}.items()]
+    for stub in stubs:
+        stub.evidence = Evidence(stub.evidence.log, error, "separated", 0.0)
+    draws = np.full((2, 40), occupied_at)
+    level = np.random.default_rng(1).normal(size=(2, 40)) + (0 if settled else [[0.0], [50.0]])
+    occupied = Occupied(draws, draws, np.ones((2, 40)), level)
+    return dict(second_opinions(stubs, 2, occupied))  # type: ignore[arg-type]
+
+
+def test_disagreement_is_said_in_words():
+    found = _opinions(3)
+    assert found["choose.disagree"] == {"loo": 2.0, "evidence": 3.0, "occupied": 3.0}
+    texts = _spoken_text("choose.disagree", found["choose.disagree"])
+    assert "2" in texts[0]
+    assert all(text.endswith(".") and "{" not in text for text in texts)
+
+
+def test_what_is_not_known_well_enough_is_not_used():
+    found = _opinions(2, settled=False, error=0.9)
+    assert set(found) == {"choose.no_evidence", "choose.occupied_unsettled"}
+
+
+def _spoken_text(key, values):
+    return [Choice((), None, ((key, values),), ()).text(language)[0] for language in LANGUAGES]

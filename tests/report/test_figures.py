@@ -13,6 +13,7 @@ from scipy.cluster import hierarchy
 
 from softseg.errors import UsageError
 from softseg.report.facts import Facts
+from softseg.report.figures.alluvial import alluvial
 from softseg.report.figures.certainty import certainty, curve
 from softseg.report.figures.choice import choice
 from softseg.report.figures.dendrogram import dendrogram, layout
@@ -169,6 +170,24 @@ def test_choice_shows_what_there_is_and_marks_the_recommendation() -> None:
     assert "Band: the recommended number, 3." in text
     assert "Hollow" in text
     assert "Hollow" not in texts(choice(choices()[:3], "en"))
+
+
+# --- alluvial --------------------------------------------------------------------------------
+
+
+def test_the_ways_of_the_customers_fill_every_bar() -> None:
+    flows = [
+        np.array([[200.0, 100.0]]),
+        np.array([[190.0, 0.0, 10.0], [5.0, 55.0, 40.0]]),
+    ]
+    figure = alluvial(flows, [1, 2, 3], "en", 2)
+    (axes,) = figure.axes
+    heights = [patch.get_height() for patch in axes.patches if patch.get_width() < 0.2]
+    assert sum(heights) == pytest.approx(3.0)
+    assert len(axes.collections) == 7
+    dark = [c for c in axes.collections if c.get_alpha() > 0.5]
+    assert len(dark) == 2, "segment 1 of two stays as it is, and it has two ways"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "3"]
 
 
 # --- ranks -----------------------------------------------------------------------------------

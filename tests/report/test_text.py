@@ -1,10 +1,25 @@
+import html
+import json
 from collections.abc import Callable
 
 import pytest
 import xarray as xr
 
 from softseg.report.facts import Facts
-from softseg.report.text import findings, phrases
+from softseg.report.page import render
+from softseg.report.text import findings, phrases, value_origin
+
+
+def test_a_value_that_made_the_segments_is_said_to_have_done_so(tree: xr.DataTree) -> None:
+    assert value_origin(Facts(tree)) == "Value took no part in finding the segments."
+    inside = tree.copy(deep=True)
+    schema = json.loads(inside.attrs["schema"])
+    schema["indicators"]["revenue"] = {"family": "lognormal"}
+    inside.attrs["schema"] = json.dumps(schema)
+    said = value_origin(Facts(inside))
+    assert said.startswith("Revenue is an indicator as well")
+    assert "no part" not in render(inside)
+    assert said in html.unescape(render(inside))
 
 
 def test_five_lines_say_what_was_found(tree: xr.DataTree) -> None:

@@ -7,12 +7,12 @@ from scipy import stats
 from results.worlds import World, world
 from softseg.families.namespace import NUMPY
 from softseg.likelihood import kernel
+from softseg.likelihood.parts import compact, has_large_tables, single
 from softseg.likelihood.statistics import reduce
+from softseg.models import evaluator
 from softseg.models.mixture import Values
-from softseg.results import evaluate
 from softseg.results.evaluate import Evaluator, draws_to_use, spread, summarise, thinned
 from softseg.results.lots import rows_of
-from softseg.results.parts import compact, has_large_tables, single
 
 
 def kernel_memberships(world: World) -> np.ndarray:
@@ -26,10 +26,10 @@ def kernel_memberships(world: World) -> np.ndarray:
 
 
 def test_memberships_are_those_of_the_kernel(mixed: World):
-    evaluator = Evaluator(mixed.statistics, mixed.values)
+    found = Evaluator(mixed.statistics, mixed.values)
     every = slice(0, mixed.statistics.n_patterns)
     np.testing.assert_allclose(
-        evaluator.memberships(every), kernel_memberships(mixed), rtol=0, atol=1e-11
+        found.memberships(every), kernel_memberships(mixed), rtol=0, atol=1e-11
     )
 
 
@@ -61,7 +61,7 @@ def test_the_summary_is_that_of_all_draws_at_once(mixed: World, monkeypatch: pyt
     statistics = mixed.statistics
     weights = np.random.default_rng(0).normal(size=(statistics.n_patterns, 2))
     rows = rows_of(np.arange(len(weights)), weights, statistics.count, len(weights))
-    monkeypatch.setattr(evaluate, "BLOCK_CELLS", 1_500)
+    monkeypatch.setattr(evaluator, "BLOCK_CELLS", 1_500)
     found = summarise(statistics, mixed.values, rows)
     np.testing.assert_allclose(found.mean, members.mean(axis=-1), atol=1e-11)
     np.testing.assert_allclose(found.lower, np.quantile(members, 0.05, axis=-1), atol=1e-11)
@@ -76,9 +76,9 @@ def test_the_number_of_threads_changes_nothing(mixed: World, monkeypatch: pytest
     statistics = mixed.statistics
     n = statistics.n_patterns
     rows = rows_of(np.arange(n), np.ones((n, 1)), statistics.count, n)
-    monkeypatch.setattr(evaluate, "BLOCK_CELLS", 1_000)
+    monkeypatch.setattr(evaluator, "BLOCK_CELLS", 1_000)
     several = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
-    monkeypatch.setattr(evaluate, "threads", lambda: 1)
+    monkeypatch.setattr(evaluator, "threads", lambda: 1)
     one = summarise(statistics, mixed.values, rows, np.random.default_rng(1))
     np.testing.assert_array_equal(one.totals, several.totals)
     np.testing.assert_array_equal(one.lots, several.lots)
@@ -152,6 +152,7 @@ def test_draws_are_spread_evenly(n_draws: int, n_used: int):
 def test_large_tables_take_fewer_draws(mixed: World):
     assert draws_to_use(1_200, 4_000) == 4_000
     assert draws_to_use(100_000, 4_000) == 1_000
-    assert draws_to_use(10**7, 500) == 500
+    assert draws_to_use(10**6, 4_000) == 200
+    assert draws_to_use(10**7, 150) == 150
     assert len(thinned(mixed.values, 10**6).share) == 60
     assert len(thinned(mixed.values, 7).share) == 7

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from softseg.results import lots
 from softseg.results.lots import draw_totals, rows_of
 
 PATTERN = np.array([1, 0, 2, 1, 1, 0])
@@ -55,8 +54,10 @@ def test_the_order_of_the_rows_is_lost():
     np.testing.assert_array_equal(first.first, second.first)
 
 
-def test_rows_in_parts_have_the_same_distribution(monkeypatch):
-    monkeypatch.setattr(lots, "MOST_NUMBERS", N)
-    found = totals(np.ones(6), seed=2)
-    mean, variance = moments(WEIGHTS, np.ones(6))
+def test_many_customers_of_one_row_are_shared_out_by_binomials():
+    count = np.array([1.0, 40.0, 9.0, 8.0, 300.0, 2.0])
+    weights = WEIGHTS * count[:, None]
+    found = totals(count, weights, seed=2)
+    mean, variance = moments(weights, count)
     np.testing.assert_allclose(found.mean(-1), mean, atol=4.5 * np.sqrt(variance.max() / N))
+    np.testing.assert_allclose(found.var(-1), variance, rtol=0.06, atol=1e-12)

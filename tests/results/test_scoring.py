@@ -3,7 +3,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from scipy.special import logsumexp
 
 from results.worlds import World
@@ -11,9 +13,17 @@ from softseg.errors import DataError
 from softseg.families.namespace import NUMPY
 from softseg.likelihood import kernel
 from softseg.likelihood.statistics import reduce
+from softseg.results.exports import memberships_frame
 from softseg.results.membership import membership
-from softseg.results.scoring import log_predictive_density, score, score_table
+from softseg.results.scoring import (
+    Scorer,
+    log_predictive_density,
+    score,
+    score_file,
+    score_table,
+)
 from softseg.results.storage import load, save
+from softseg.tables import stream
 
 EXACT = ("mean", "lower", "upper", "p_top", "entropy")
 
@@ -118,3 +128,34 @@ def test_scoring_imports_neither_pymc_nor_arviz_nor_matplotlib():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_file_is_scored_batch_by_batch(mixed: World, tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BATCH", 30)
+    mixed.frame.to_parquet(tmp_path / "new.parquet", index=False)
+    n = score_file(mixed.tree, tmp_path / "new.parquet", tmp_path / "scores.parquet")
+    assert n == len(mixed.frame)
+    found = pd.read_parquet(tmp_path / "scores.parquet")
+    expected = memberships_frame(score(mixed.tree, mixed.frame))
+    discrete = found.columns.drop(["tail_probability", "verdict", "needs_review"])
+    pd.testing.assert_frame_equal(found[discrete], expected[discrete], check_dtype=False)
+    assert list(found.columns) == list(expected.columns)
+
+
+def test_a_file_that_cannot_be_scored_leaves_the_old_one(mixed: World, tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BATCH", 30)
+    frame = mixed.frame.copy()
+    frame.loc[60, "amount"] = np.inf
+    frame.to_parquet(tmp_path / "new.parquet", index=False)
+    (tmp_path / "scores.parquet").write_bytes(b"old")
+    with pytest.raises(DataError, match="infinite"):
+        score_file(mixed.tree, tmp_path / "new.parquet", tmp_path / "scores.parquet")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["new.parquet", "scores.parquet"]
+    assert (tmp_path / "scores.parquet").read_bytes() == b"old"
+
+
+def test_a_scorer_answers_as_the_function_does(mixed: World):
+    scorer = Scorer(mixed.tree)
+    for rows in (slice(0, 6), slice(10, 30), slice(0, 1)):
+        found, expected = scorer.score(mixed.frame[rows]), score(mixed.tree, mixed.frame[rows])
+        xr.testing.assert_identical(found, expected)

@@ -143,7 +143,7 @@ def _signed(tree: xr.DataTree) -> bytes:
     import hashlib
 
     body = bytes(tree.to_netcdf(None, engine="h5netcdf"))
-    return body + storage.MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    return body + files.MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
 def test_a_newer_format_is_refused(tmp_path):
@@ -178,7 +178,7 @@ def test_signed_rubbish_is_refused(tmp_path):
     import hashlib
 
     body = storage.MAGIC + b"rubbish" * 100
-    content = body + storage.MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    content = body + files.MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"
     with pytest.raises(FileError, match=r"a.nc is none, or it is cut off"):
         load(_written(tmp_path / "a.nc", content))
 

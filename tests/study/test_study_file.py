@@ -85,7 +85,7 @@ def test_all_faults_come_at_once_with_their_lines(tmp_path: Path) -> None:
         },
     )
     assert "faults found: 3" in said
-    assert "- segments.handling, line 12: Give at least 0, got -1.0." in said
+    assert "- segments.handling, line 12: Give at least 0, got -1." in said
     assert "- ledger.tolerance, line 17: Give at most 1, got 1.5." in said
     assert "checklist.preparde, line 53: Remove preparde" in said
     assert "Is prepared meant?" in said

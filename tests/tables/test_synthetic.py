@@ -62,6 +62,13 @@ def test_the_same_seed_gives_the_same_table() -> None:
     assert not example_frame().equals(metalworking_supplier(seed=1).frame)
 
 
+def test_categories_are_named_in_the_language_and_nothing_else_changes() -> None:
+    english, german = (prepare(example_frame(x), example_schema(x)) for x in ("en", "de"))
+    assert "Handel und Reparatur" in (german.schema.indicators["industry"].levels or ())
+    for name, column in english.columns.items():
+        np.testing.assert_array_equal(german.columns[name], column)
+
+
 def test_gaps_are_there_and_those_of_the_potential_follow_value() -> None:
     table = prepare(example_frame(), example_schema())
     found = {relation.indicator: relation for relation in missing_related(table)}

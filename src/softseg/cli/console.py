@@ -41,8 +41,8 @@ def guarded[**P](command: Callable[P, None]) -> Callable[P, None]:
                 command(*args, **kwargs)
         except typer.Exit:
             raise
-        except KeyboardInterrupt:
-            fail(say("cli.interrupted", str(language)), INTERRUPTED)
+        except KeyboardInterrupt as error:
+            fail(str(error) or say("cli.interrupted", str(language)), INTERRUPTED)
         except Exception as error:
             if debug:
                 raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from softseg.cli.console import err, guarded, out
+from softseg.cli.console import INTERRUPTED, err, fail, guarded, out
 from softseg.cli.console import table as print_table
 from softseg.cli.options import (
     ChainsOption,
@@ -91,6 +91,13 @@ def segment(
     names: Annotated[
         str | None, typer.Option(help='Names of the segments, largest first: "A,B,C".')
     ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Earlier run: find its segments again, keep their names.",
+        ),
+    ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Memberships as CSV too.")] = False,
     allow_few_rows: Annotated[
         bool,
@@ -120,13 +127,15 @@ def segment(
         allow_few_rows=allow_few_rows,
         language=used.language,
     )
+    from softseg.runs.folder import open_run
     from softseg.runs.segment import segment as run
 
     inputs = () if schema is None else (schema,)
+    earlier = None if previous is None else open_run(previous, used.language)
     with _progress(used.language) as progress:
         outcome = run(
             table, used, options, folder_for(table, out_folder), cores=cores, progress=progress,
-            choice=choice, inputs=inputs,
+            choice=choice, previous=earlier, inputs=inputs,
         )  # fmt: skip
     _conclude(outcome)
 
@@ -204,7 +213,20 @@ def _choice_first(
 
 
 def _print_choice(choice: "StoredChoice", language: str) -> None:
-    keys = ("k", "loo", "bic", "icl", "entropy", "hits", "smallest", "fit", "gate")
+    keys = (
+        "k",
+        "loo",
+        "evidence",
+        "p_k",
+        "p_occupied",
+        "bic",
+        "icl",
+        "entropy",
+        "hits",
+        "smallest",
+        "fit",
+        "gate",
+    )
     heads = [say(f"choose.head.{key}", language) for key in keys]
     rows = [_choice_row(row, language) for row in choice.table.to_dict("records")]
     print_table(heads, rows, numbers=True)
@@ -216,6 +238,9 @@ def _choice_row(row: Mapping[Any, Any], language: str) -> list[str]:
     return [
         number(row["n_segments"], language),
         " ± ".join(_whole(row[name], language) for name in ("elpd_loo", "elpd_loo_se")),
+        " ± ".join(number(row[name], language, 2) for name in ("log_evidence", "log_evidence_se")),
+        percent(row["p_k"], language, 0),
+        percent(row["p_occupied"], language, 0),
         _whole(row["bic"], language),
         _whole(row["icl"], language),
         number(row["entropy_r2"], language, 2),
@@ -231,16 +256,23 @@ def _whole(x: float, language: str) -> str:
 
 
 def _conclude(outcome: "Outcome") -> None:
-    """Print the findings and the report's path; leave with 6 where the gate failed."""
+    """Print the findings and the report's path; leave with 6 where the gate failed.
+
+    After an interrupt leave with 130.
+    """
     from softseg.report.text import findings
     from softseg.runs.folder import REPORT
 
     language = outcome.run.manifest.options.language
     for line in findings(outcome.tree, language):
         (out if outcome.passed else err)(line)
+    for line in outcome.continuity.text(language) if outcome.continuity else ():
+        out(line)
     for warning in outcome.diagnosis.warnings(language):
         err(f"! {warning}")
     out(say("cli.report", language, path=str(outcome.run.folder / REPORT)))
+    if outcome.partial:
+        fail(say("cli.partial", language), INTERRUPTED)
     if not outcome.passed:
         raise typer.Exit(NotConverged.exit_code)
 

@@ -68,6 +68,6 @@ def report(
 
 
 def _leave_if_failed(gate: str, language: str) -> None:
-    if gate == "failed":
+    if gate != "good":
         err(say("score.failed", language))
         raise typer.Exit(NotConverged.exit_code)

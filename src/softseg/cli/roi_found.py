@@ -1,8 +1,9 @@
-"""What ``softseg roi`` says in the end: five lines, with the report's own numbers and words."""
+"""What ``softseg roi`` says in the end: some lines, with the report's own numbers and words."""
 
 import math
 from typing import TYPE_CHECKING
 
+from softseg.report.roi.compared import against_nothing
 from softseg.report.roi.facts import HIGH, LOW, MIDDLE, PUBLISHED, RoiFacts
 from softseg.report.roi.text import (
     break_even_lines,
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
 
 
 def findings(simulation: "Simulation", answers: "Answers", language: str) -> list[str]:
-    """Return net present value, probability that it pays, ROI, break-even and drivers in words."""
+    """Return net present value, probability that it pays, ROI, break-even and drivers in words.
+
+    A line before them says against what, where that is a programme without segments.
+    """
     facts = RoiFacts(simulation, answers, language)
     drivers = driver_lines(facts)[:1]
     if varies(facts):
         drivers.append(information_sentence(facts))
     enough = " ".join(break_even_lines(facts)[:2])
-    return [_npv(facts), _pays(facts), _roi(facts), enough, " ".join(drivers)]
+    lines = [_npv(facts), _pays(facts), _roi(facts), enough, " ".join(drivers)]
+    return [line for line in (against_nothing(facts), *lines) if line]
 
 
 def _npv(facts: RoiFacts) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from softseg.decisions.segments.findings import Findings
+    from softseg.report.study.facts import StudyFacts
     from softseg.study.result import StudyResult
 
 BLOCKS: Final = ("judgement", "membership", "parameters")
@@ -37,12 +38,14 @@ def summary(result: "StudyResult") -> list[str]:
             lines.append(found.ledger.message(language))
         if found.simulation is not None and found.answers is not None:
             lines += _money(found)
-        elif found.fallback is not None:
-            lines += found.fallback.todo
+        else:
+            lines += [_segments(found)]
+            lines += found.fallback.todo if found.fallback is not None else ()
     lines.append(_ran(result))
     if result.pending:
         stages = _named(result.pending, language)
         lines.append(say("study_run.pending", language, stages=stages))
+    lines = [line for line in lines if line]
     return lines + [say(key, language, path=str(path)) for key, path in _files(result)]
 
 
@@ -66,9 +69,9 @@ def _money(found: "Findings") -> list[str]:
     lines += [text.treat(facts).replace(WORD_JOINER, ""), text.withheld_note(facts)]
     split = facts.part("split")
     if split is not None:
-        lines.append(_band(split, facts.language))
+        lines.append(_band(split, facts))
     lines.append(text.resolve(facts))
-    return [line for line in lines if line]
+    return lines
 
 
 def _worth(facts: RoiFacts, plug_in: bool) -> str:
@@ -90,12 +93,31 @@ def _pays(facts: RoiFacts) -> str:
     return say("study_run.pays", facts.language, cases=cases)
 
 
-def _band(split: "xr.Dataset", language: str) -> str:
+def _band(split: "xr.Dataset", facts: "StudyFacts") -> str:
     shares = {name: float(split["share"].sel(block=name)) for name in BLOCKS}
     if not np.isfinite(list(shares.values())).all():
-        return say("study_run.no_band", language)
-    said = {name: percent(share, language, 0) for name, share in shares.items()}
-    return say("study_run.band", language, **said)
+        return say("study_run.no_band", facts.language)
+    said = {
+        name: facts.roi.share(np.clip(share, 0.0, 1.0), split["share_error"].sel(block=name))
+        for name, share in shares.items()
+    }
+    return say("study_run.band", facts.language, **said)
+
+
+def _segments(found: "Findings") -> str:
+    """Return how many segments there are and how large, the small ones left out."""
+    from softseg.report.study.facts import StudyFacts
+
+    facts = StudyFacts(found)
+    if not facts.passed:
+        return ""
+    share, language = facts.every.size("share").mean, facts.language
+    named = [
+        say("study_run.segment", language, name=facts.name(k), share=percent(s, language, 0))
+        for k, s in enumerate(map(float, share), start=1)
+        if facts.is_shown(k)
+    ]
+    return say("study_run.segments", language, n=len(share), named=", ".join(named))
 
 
 def _ran(result: "StudyResult") -> str:

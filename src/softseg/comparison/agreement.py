@@ -1,10 +1,7 @@
 """How far hard labels agree with the soft segments, and which customers they tear apart.
 
-Two partitions of n customers with the cross table n_ab are compared by
-
-- the adjusted Rand index (Hubert and Arabie 1985): 1 is the same, 0 what chance would give;
-- the variation of information (Meilă 2007) in bits, H(A | B) + H(B | A): 0 is the same;
-- Binder's loss: pairs of customers that are together in one partition and apart in the other.
+Two partitions of n customers with the cross table n_ab are compared by the
+indices of `softseg.results.indices`.
 
 The soft side is not one partition but a distribution over partitions. In each draw every customer
 gets a segment by lot with its membership; the indices are computed for that partition; their
@@ -27,6 +24,12 @@ from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Values
 from softseg.names import LOWER_PROBABILITY, UPPER_PROBABILITY
 from softseg.results.evaluate import Evaluator, thinned
+from softseg.results.indices import (
+    adjusted_rand_index,
+    binder_pairs,
+    pairs_of,
+    variation_of_information,
+)
 
 AGREEMENT_DRAWS: Final = 200
 AGREEMENT_CUSTOMERS: Final = 20_000
@@ -63,40 +66,6 @@ class Agreement:
     clustered: NDArray[np.bool_]
     torn: NDArray[np.bool_]
     forced: NDArray[np.bool_]
-
-
-def cross_table(
-    first: NDArray[np.integer], second: NDArray[np.integer], count: Array | None = None
-) -> Array:
-    """Return the customers by group of the first and group of the second, labels from 0."""
-    width = int(second.max(initial=-1)) + 1
-    height = int(first.max(initial=-1)) + 1
-    flat = np.bincount(first * width + second, weights=count, minlength=height * width)
-    return flat.reshape(height, width).astype(float)
-
-
-def adjusted_rand_index(cross: Array) -> Array:
-    """Return the adjusted Rand index of cross tables, shape (…, first, second)."""
-    both, one, other, pairs = _pairs(cross)
-    expected = one * other / np.maximum(pairs, 1e-300)
-    most = 0.5 * (one + other)
-    same = np.abs(most - expected) <= 1e-12 * np.maximum(most, 1.0)
-    return np.where(same, 1.0, (both - expected) / np.where(same, 1.0, most - expected))
-
-
-def variation_of_information(cross: Array) -> Array:
-    """Return the variation of information of cross tables in bits, shape (…, first, second)."""
-    n = cross.sum(axis=(-2, -1))
-    joint = _entropy(cross.reshape(*cross.shape[:-2], -1), n)
-    return np.maximum(
-        2.0 * joint - _entropy(cross.sum(axis=-1), n) - _entropy(cross.sum(axis=-2), n), 0.0
-    )
-
-
-def binder_pairs(cross: Array) -> Array:
-    """Return how many pairs are together in one partition and apart in the other."""
-    both, one, other, _ = _pairs(cross)
-    return one + other - 2.0 * both
 
 
 def agreement(
@@ -151,7 +120,7 @@ def band(draws: Array) -> dict[str, float]:
 
 
 def _indices(tables: Array) -> dict[str, Array]:
-    both, one, _, pairs = _pairs(np.swapaxes(tables, -1, -2))
+    both, one, _, pairs = pairs_of(np.swapaxes(tables, -1, -2))
     return {
         "ari": adjusted_rand_index(tables),
         "vi": variation_of_information(tables),
@@ -210,17 +179,3 @@ def _drawn_cross(
         weights = np.tile(count[rows[inside]], n_draws)
         tables += np.bincount(cells, weights, tables.size).reshape(tables.shape)
     return tables.reshape(n_draws, n_clusters, n_segments)
-
-
-def _pairs(cross: Array) -> tuple[Array, Array, Array, Array]:
-    """Return pairs together in both, in the first, in the second, and all pairs."""
-    n = cross.sum(axis=(-2, -1))
-    both = 0.5 * ((cross**2).sum(axis=(-2, -1)) - n)
-    one = 0.5 * ((cross.sum(axis=-1) ** 2).sum(axis=-1) - n)
-    other = 0.5 * ((cross.sum(axis=-2) ** 2).sum(axis=-1) - n)
-    return both, one, other, 0.5 * n * (n - 1.0)
-
-
-def _entropy(groups: Array, n: Array) -> Array:
-    share = groups / np.maximum(n, 1e-300)[..., None]
-    return -(share * np.log2(np.where(share > 0, share, 1.0))).sum(axis=-1)

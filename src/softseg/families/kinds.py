@@ -15,10 +15,12 @@ family without a kind is served by the general, slower paths.
 """
 
 from math import lgamma
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numba import njit
+
+from softseg.compiled import CACHED
 
 NORMAL: Final = 0
 GAMMA: Final = 1
@@ -40,7 +42,7 @@ N_PARAMETERS: Final = {
 TINY = 1e-300
 ASYMPTOTIC_FROM = 10.0
 
-COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+COMPILED = CACHED
 
 
 @njit(**COMPILED)

@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numba import njit
 
+from softseg.compiled import CACHED
 from softseg.families.base import Array
 from softseg.priors import SegmentPrior
 
@@ -51,7 +52,7 @@ DIFFERENCE = 1e-3
 TOLERANCE = 1e-8
 STIRLING_FROM = 1e4
 
-COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+COMPILED = CACHED
 EMPTY = np.empty((0, 0))
 
 

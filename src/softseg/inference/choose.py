@@ -5,27 +5,37 @@ the default priors (not the maximum-likelihood mode); PSIS-LOO is the expected l
 customer who was left out (Vehtari, Gelman and Gabry 2017), of the marginal density per customer.
 On large tables, or where a family fits badly, all of them keep improving; the recommendation then
 rests on what a decision would notice: how far the picture of the typical customer still moves.
+Beside them stand the marginal likelihood with P(K | data), and the number of segments that the
+telescoping sampler occupies when it may choose; where they disagree, that is said.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softseg.checks import whole_number
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.criteria import bic, entropy_r2, icl
 from softseg.inference.draws import Progress
+from softseg.inference.evidence import Evidence, evidence, probabilities
 from softseg.inference.fit import Fit, fit
+from softseg.inference.flows import flow, ranked
 from softseg.inference.loo import LooResult, densities, difference, loo
 from softseg.inference.sample import MIXING, Method
+from softseg.inference.second_opinions import LOOSE_RHAT, Reason, second_opinions, survival
+from softseg.inference.space import Space
 from softseg.inference.starts import scores
+from softseg.inference.telescoping import Occupied, telescope
 from softseg.likelihood.kernel import memberships
-from softseg.likelihood.statistics import reduce
-from softseg.models.mixture import Values
+from softseg.likelihood.statistics import Statistics, reduce
+from softseg.models.mixture import Values, specify
 from softseg.tables.table import Table
 from softseg.wording import number, percent, say
 
@@ -35,9 +45,12 @@ if TYPE_CHECKING:
 SETTLED: Final = 0.15
 """Further segments change nothing that matters when the customer's picture moves by less (sd)."""
 FEWEST_HANDLED, MOST_HANDLED = 4, 8
-LOOSE_RHAT: Final = 1.05
-"""R-hat up to which a short run serves to compare numbers of segments."""
 LOO_DRAWS: Final = 500
+EVIDENCE_DRAWS: Final = 1000
+EVIDENCE_STREAM, OCCUPIED_STREAM = 2, 3
+"""Streams of random numbers apart from those of the fits."""
+MOST_TELESCOPED: Final = 20_000
+"""Up to so many patterns the number of occupied segments is sampled."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,8 @@ class Candidate:
     icl: float
     entropy_r2: float
     picture: Array
+    top: NDArray[np.intp]
+    evidence: Evidence
 
     @property
     def usable(self) -> bool:
@@ -75,12 +90,18 @@ class Choice:
         Keys of the catalogue with their values, in the order in which they are read.
     shifts
         How far the typical customer's picture moves from each candidate to the next, in sd.
+    flows
+        Customers by top segment of each candidate and of the next, (segment, segment of the next).
+    occupied
+        Draws of the number of occupied segments; None where it was not sampled.
     """
 
     candidates: tuple[Candidate, ...]
     recommended: int | None
-    reasons: tuple[tuple[str, dict[str, float]], ...]
+    reasons: tuple[Reason, ...]
     shifts: tuple[float, ...]
+    flows: tuple[Array, ...] = ()
+    occupied: Occupied | None = None
 
     def text(self, language: str = "en") -> list[str]:
         """Return the recommendation in sentences."""
@@ -92,10 +113,17 @@ class Choice:
 
         Log densities in natural logs; BIC and ICL smaller is better, elpd larger; ``hit_rate`` the
         share of starts that ended in the best mode; ``smallest_segment`` in customers; ``shift``
-        the move of the typical customer's picture to the next number, in sd.
+        the move of the typical customer's picture to the next number, in sd; ``p_k`` the posterior
+        probability of the number, all tried alike beforehand; ``p_occupied`` the probability that
+        so many segments are occupied.
         """
         import pandas as pd
 
+        p_k = probabilities([c.evidence.log for c in self.candidates])
+        most = max(c.n_segments for c in self.candidates)
+        occupied = np.full(most, np.nan)
+        if self.occupied is not None:
+            occupied = self.occupied.probability(most)
         rows = [
             {
                 "n_segments": c.n_segments,
@@ -106,13 +134,17 @@ class Choice:
                 "elpd_loo": c.loo.elpd,
                 "elpd_loo_se": c.loo.se,
                 "n_bad_k": c.loo.n_bad,
+                "log_evidence": c.evidence.log,
+                "log_evidence_se": c.evidence.error,
+                "p_k": p,
+                "p_occupied": occupied[c.n_segments - 1],
                 "hit_rate": c.fit.modes.hit_rate,
                 "smallest_segment": float(c.fit.aligned.mean_sizes.min()),
                 "shift": shift,
                 "fit_status": c.fit.verdict.status,
                 "gate_status": c.fit.diagnosis.status,
             }
-            for c, shift in zip(self.candidates, (*self.shifts, np.nan), strict=True)
+            for c, shift, p in zip(self.candidates, (*self.shifts, np.nan), p_k, strict=True)
         ]
         return pd.DataFrame(rows)
 
@@ -154,16 +186,19 @@ def choose(
             n_starts=n_starts, longer=False, seed=seed, cores=cores, progress=report,
             statistics=statistics,
         )  # fmt: skip
-        candidates.append(_candidate(fitted, k))
-    return recommend(candidates)
+        candidates.append(_candidate(fitted, k, cores))
+    occupied = _occupied(table, statistics, n_draws, n_chains, seed, cores, progress)
+    return recommend(candidates, occupied)
 
 
-def recommend(candidates: Sequence[Candidate]) -> Choice:
+def recommend(candidates: Sequence[Candidate], occupied: Occupied | None = None) -> Choice:
     """Return the smallest number beyond which nothing that matters for a decision changes."""
+    count = candidates[0].fit.statistics.count
+    flows = tuple(flow(a.top, b.top, count) for a, b in pairwise(candidates))
     shifts = tuple(picture_shift(a, b) for a, b in pairwise(candidates))
     usable = [c for c in candidates if c.usable]
     if not usable:
-        return Choice(tuple(candidates), None, (("choose.none", {}),), shifts)
+        return Choice(tuple(candidates), None, (("choose.none", {}),), shifts, flows, occupied)
     best = max(usable, key=lambda c: c.loo.elpd)
     by_loo = next(c for c in usable if _as_good(c, best))
     settled = next(
@@ -171,7 +206,32 @@ def recommend(candidates: Sequence[Candidate]) -> Choice:
     )
     taken = min(by_loo, settled, key=lambda c: c.n_segments)
     reasons = _why(candidates, usable, taken, by_loo)
-    return Choice(tuple(candidates), taken.n_segments, tuple(reasons), shifts)
+    reasons += second_opinions(candidates, by_loo.n_segments, occupied)
+    reasons += survival(candidates, flows, taken)
+    return Choice(tuple(candidates), taken.n_segments, tuple(reasons), shifts, flows, occupied)
+
+
+def _occupied(
+    table: Table,
+    statistics: Statistics,
+    n_draws: int,
+    n_chains: int,
+    seed: int,
+    cores: int | None,
+    progress: Progress | None,
+) -> Occupied | None:
+    """Return draws of the number of occupied segments, None where they cannot be had."""
+    mixture = specify(table.schema, 2)
+    whole = bool(np.all(statistics.count == np.floor(statistics.count)))
+    if mixture.not_updatable() or not mixture.exchangeable or not whole:
+        return None
+    if statistics.n_patterns > MOST_TELESCOPED:
+        return None
+    return telescope(
+        statistics, cache(lambda k: specify(table.schema, k)), n_draws=n_draws, n_tune=n_draws,
+        rngs=np.random.default_rng([seed, OCCUPIED_STREAM]).spawn(n_chains),
+        cores=cores or os.cpu_count() or 1, progress=progress,
+    )  # fmt: skip
 
 
 def _why(
@@ -179,10 +239,10 @@ def _why(
     usable: Sequence[Candidate],
     taken: Candidate,
     by_loo: Candidate,
-) -> list[tuple[str, dict[str, float]]]:
+) -> list[Reason]:
     """Return the reasons for a recommendation, in the order in which they are read."""
     k = taken.n_segments
-    reasons: list[tuple[str, dict[str, float]]] = []
+    reasons: list[Reason] = []
     reasons.append(("choose.one", {}) if k == 1 else ("choose.recommended", {"k": k}))
     if taken is not usable[-1]:
         if taken is by_loo:
@@ -222,7 +282,7 @@ def picture_shift(first: Candidate, second: Candidate) -> float:
     return float(np.sqrt(count @ squares / count.sum()))
 
 
-def _candidate(fitted: Fit, n_segments: int) -> Candidate:
+def _candidate(fitted: Fit, n_segments: int, cores: int | None) -> Candidate:
     statistics, mode = fitted.statistics, fitted.modes.best
     membership, _ = memberships(
         statistics, statistics.layout.weights(mode.values.indicators, NUMPY), mode.values.share
@@ -239,6 +299,14 @@ def _candidate(fitted: Fit, n_segments: int) -> Candidate:
         icl(mode.log_likelihood, n_parameters, membership, statistics.count),
         entropy_r2(membership, statistics.count),
         _picture(fitted, membership),
+        ranked(membership, statistics.count),
+        evidence(
+            Space.of(fitted.mixture, statistics),
+            fitted.draws.values,
+            np.random.default_rng([fitted.seed, EVIDENCE_STREAM, n_segments]),
+            n_draws=EVIDENCE_DRAWS,
+            cores=cores or os.cpu_count() or 1,
+        ),
     )
 
 
@@ -274,9 +342,19 @@ def _done(stage: str, share: float) -> float:
 
 
 def _spoken(key: str, values: dict[str, float], language: str) -> dict[str, str]:
-    if key == "choose.refused":
+    if key in ("choose.refused", "choose.no_evidence"):
         return {"refused": ", ".join(number(v, language) for v in values.values())}
-    as_share = {"share"}
+    if key == "choose.survive":
+        stay = ", ".join(number(v, language) for name, v in values.items() if name[0] == "s")
+        return {"stay": stay, **{name: number(values[name], language) for name in ("k", "next")}}
+    if key == "choose.disagree":
+        return {
+            "opinions": "; ".join(
+                say(f"choose.opinion.{name}", language, k=number(v, language))
+                for name, v in values.items()
+            )
+        }
+    as_share = {"share", "p"}
     return {
         name: percent(v, language, 0) if name in as_share else number(v, language)
         for name, v in values.items()

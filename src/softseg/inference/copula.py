@@ -63,17 +63,20 @@ class Proposal:
         values, slopes = _maps(powers(space), top.point, variance)
         return cls(values, slopes, factor, top.log_mass)
 
-    def draw(self, rng: np.random.Generator, n: int) -> Array:
-        """Return points, (sample, coordinate)."""
-        z = rng.standard_normal((n, len(self.factor))) @ self.factor.T
-        return self._mapped(z)[0]
+    def draw(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+        """Return points (sample, coordinate) and their log density (sample,)."""
+        white = rng.standard_normal((n, len(self.factor)))
+        points, slope = self._mapped(white @ self.factor.T)
+        return points, self._density(white, slope)
 
     def log_density(self, points: Array) -> Array:
-        """Return the log density of points, (sample,)."""
+        """Return the log density of any points, (sample,)."""
         z = self._latent(points)
-        _, slope = self._mapped(z)
-        whitened = solve_triangular(self.factor, z.T, lower=True)
-        inner = -0.5 * np.sum(whitened**2, axis=0) - len(self.factor) * LOG_ROOT_2PI
+        white = solve_triangular(self.factor, z.T, lower=True).T
+        return self._density(white, self._mapped(z)[1])
+
+    def _density(self, white: Array, slope: Array) -> Array:
+        inner = -0.5 * np.sum(white**2, axis=1) - len(self.factor) * LOG_ROOT_2PI
         return inner - np.log(np.diag(self.factor)).sum() - np.log(slope).sum(axis=1)
 
     def _mapped(self, z: Array) -> tuple[Array, Array]:

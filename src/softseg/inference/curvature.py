@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from softseg.families.base import Array
 from softseg.families.kinds import COMPILED
-from softseg.inference.space import Space, back, place
+from softseg.inference.coordinates import back, place
+from softseg.inference.space import Space
 from softseg.likelihood.kernel import expected_kernel, fill, normalise
 from softseg.models.plan import Integers, slopes_of, weights_of
 

@@ -30,9 +30,16 @@ class Draws:
         What else the sampler tells of each draw, shape (chain, draw).
     method
         ``laplace``, ``gibbs`` or ``nuts``.
+    interrupted
+        Whether these are the chains that were finished before an interrupt.
+    engine
+        What computed the density, where there is a choice: its name, and the reason where it is
+        not the first choice.
     """
 
     values: Values
     log_likelihood: Array
     sample_stats: Mapping[str, Array] = field(default_factory=dict)
     method: str = "gibbs"
+    interrupted: bool = False
+    engine: Mapping[str, str] = field(default_factory=dict)

@@ -51,14 +51,16 @@ def climb(
     use_priors: bool,
     cycles: int,
     space: Space | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Run:
-    """Run accelerated EM until it gains no more, or for a number of cycles of three passes.
+    """Run accelerated EM until a cycle of three passes gains less than `tolerance` log units.
 
-    `space`, from `compiled_space`, makes every cycle compiled code; the same steps stand below for
-    maximum likelihood and for priors without a compiled step.
+    It ends after a number of cycles in any case. `space`, from `compiled_space`, makes every cycle
+    compiled code; the same steps stand below for maximum likelihood and for priors without a
+    compiled step.
     """
     if space is not None:
-        return _climb_compiled(space, values, cycles)
+        return _climb_compiled(space, values, cycles, tolerance)
     values, expected, objective = evaluate(statistics, mixture, values, use_priors)
     for _ in range(cycles):
         before = objective
@@ -73,16 +75,16 @@ def climb(
             if np.isfinite(leap[2]) and leap[2] > second[2]:
                 best = leap
         values, expected, objective = best
-        if objective - before < max(TOLERANCE, 1e-13 * abs(objective)):
+        if objective - before < max(tolerance, 1e-13 * abs(objective)):
             return Run(values, expected, objective, True)
     return Run(values, expected, objective, False)
 
 
-def _climb_compiled(space: Space, values: Values, cycles: int) -> Run:
+def _climb_compiled(space: Space, values: Values, cycles: int, tolerance: float) -> Run:
     s = space.statistics
     share, theta = np.array(values.share, dtype=float), theta_of(space.mixture, values)
     objective, log_lik, dense, table, sizes, settled = climb_kernel(
-        space.plan, share, theta, s.dense, s.codes, s.count, cycles, TOLERANCE
+        space.plan, share, theta, s.dense, s.codes, s.count, cycles, tolerance
     )
     log_lik += float(s.count @ s.log_base)
     found = values_of(space.mixture, share, theta)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from softseg.families.base import Array
+from softseg.inference.checkpoint import Checkpoint
 from softseg.inference.draws import Progress
 from softseg.inference.predictive import FitVerdict, check_fit
 from softseg.inference.sample import Method, Sampled, sample
@@ -50,6 +51,8 @@ def fit(
     cores: int | None = None,
     progress: Progress | None = None,
     statistics: Statistics | None = None,
+    checkpoint: Checkpoint | None = None,
+    partial: bool = False,
 ) -> Fit:
     """Return the judged posterior draws of a mixture with a given number of segments.
 
@@ -57,7 +60,7 @@ def fit(
     ----------
     table
         With a frozen schema.
-    method, n_draws, n_tune, n_chains, n_starts, longer
+    method, n_draws, n_tune, n_chains, n_starts, longer, checkpoint, partial
         As in `softseg.inference.sample.sample`.
     seed
         Fixes every draw, whatever the number of cores.
@@ -88,6 +91,8 @@ def fit(
         rng=rng_sample,
         cores=cores,
         progress=progress,
+        checkpoint=checkpoint,
+        partial=partial,
     )
     report("check", 0.0)
     values = sampled.draws.values.flattened()

@@ -7,14 +7,16 @@ is the same however many cores and chains there are.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 
-from softseg.families.base import TINY, Array
+from softseg.families.base import TINY
 from softseg.families.namespace import NUMPY
+from softseg.inference.checkpoint import Chain, Keeper
 from softseg.inference.draws import Draws, Progress, threads_for
 from softseg.inference.space import Space
+from softseg.inference.threads import Stopped, in_threads
 from softseg.inference.turns import served, sweeps_kernel
 from softseg.likelihood.kernel import sampled_statistics
 from softseg.likelihood.statistics import Statistics
@@ -36,6 +38,8 @@ def gibbs(
     cores: int = 1,
     progress: Progress | None = None,
     stage: str = "sample",
+    keeper: Keeper | None = None,
+    partial: bool = False,
 ) -> tuple[Draws, list[Values]]:
     """Return the draws of one chain per start, and where each chain stands at its end.
 
@@ -50,8 +54,14 @@ def gibbs(
     rngs
         One generator per chain; they are used up, so that calling again with the ends and the
         same generators continues the chains.
+    keeper
+        Keeps every finished chain, and gives back those it has.
+    partial
+        Whether an interrupt returns the finished chains, if there are any, instead of being raised.
     """
     n_chains = len(starts)
+    keeper = keeper or Keeper(None, statistics, mixture)
+    options = {"n_draws": n_draws, "n_tune": n_tune, "thin": thin}
     finished = np.zeros(n_chains)
 
     def tell(chain: int, share: float) -> None:
@@ -61,21 +71,27 @@ def gibbs(
 
     space = Space.of(mixture, statistics) if served(mixture) else None
 
-    def one(chain: int) -> tuple[Values, Array, Values]:
-        if space is not None:
-            return _run_compiled(
-                space, starts[chain], rngs[chain], n_draws, n_tune, thin,
-                lambda share: tell(chain, share),
-            )  # fmt: skip
-        sweeps = _Chain(statistics, mixture, starts[chain], rngs[chain])
-        return sweeps.run(n_draws, n_tune, thin, lambda share: tell(chain, share))
+    def one(chain: int, stop: Event) -> Chain:
+        start, rng = starts[chain], rngs[chain]
+
+        def go_on(share: float) -> None:
+            if stop.is_set() and share < 1.0:
+                raise Stopped
+            tell(chain, share)
+
+        def run() -> Chain:
+            if space is not None:
+                return _run_compiled(space, start, rng, n_draws, n_tune, thin, go_on)
+            return _Chain(statistics, mixture, start, rng).run(n_draws, n_tune, thin, go_on)
+
+        return keeper.chain("gibbs", start, rng, options, run)
 
     threads = threads_for(statistics.n_patterns, cores)
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        chains = list(pool.map(one, range(n_chains)))
-    values = stack([values for values, _, _ in chains])
-    log_likelihood = np.stack([log_lik for _, log_lik, _ in chains])
-    return Draws(values, log_likelihood, {}, "gibbs"), [end for _, _, end in chains]
+    chains, interrupted = in_threads(one, n_chains, threads, partial=partial)
+    values = stack([chain.values for chain in chains])
+    log_likelihood = np.stack([chain.log_likelihood for chain in chains])
+    ends = [chain.end for chain in chains if chain.end is not None]
+    return Draws(values, log_likelihood, {}, "gibbs", interrupted), ends
 
 
 def stack(values: Sequence[Values]) -> Values:
@@ -98,8 +114,8 @@ def _run_compiled(
     n_tune: int,
     thin: int,
     tell: Callable[[float], None],
-) -> tuple[Values, Array, Values]:
-    """Return draws, their log-likelihoods and the end of one chain, some sweeps at a time."""
+) -> Chain:
+    """Return one chain, made some sweeps at a time."""
     s, mixture = space.statistics, space.mixture
     share, theta = np.array(start.share, dtype=float), theta_of(mixture, start)
     kept = np.empty((n_draws, *share.shape)), np.empty((n_draws, *theta.shape)), np.empty(n_draws)
@@ -112,7 +128,8 @@ def _run_compiled(
         )  # fmt: skip
     tell(1.0)
     log_likelihood = kept[2] + float(s.count @ s.log_base)
-    return values_of(mixture, *kept[:2]), log_likelihood, values_of(mixture, share, theta)
+    end = values_of(mixture, share, theta)
+    return Chain(values_of(mixture, *kept[:2]), log_likelihood, end=end)
 
 
 class _Chain:
@@ -126,7 +143,7 @@ class _Chain:
         self.values = start
         self.rng = rng
 
-    def run(self, n_draws: int, n_tune: int, thin: int, tell) -> tuple[Values, Array, Values]:
+    def run(self, n_draws: int, n_tune: int, thin: int, tell) -> Chain:
         kept: list[Values] = []
         log_likelihood = np.empty(n_draws)
         n_sweeps = n_tune + n_draws * thin
@@ -140,7 +157,7 @@ class _Chain:
             if sweep % REPORT_EVERY == 0:
                 tell(sweep / n_sweeps)
         tell(1.0)
-        return stack(kept), log_likelihood, self.values
+        return Chain(stack(kept), log_likelihood, end=self.values)
 
     def sweep(self) -> float:
         """Move once; return the log-likelihood of the values it started from."""

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
 
-from softseg.families.base import Array
+from softseg.families.base import TINY, Array
 from softseg.inference.copula import Proposal
 from softseg.inference.curvature import Summit, summit
 from softseg.inference.draws import Draws, Progress
@@ -147,11 +148,16 @@ def _weighted(
     mass = np.array([proposal.log_mass for proposal in proposals])
     share = np.exp(mass - logsumexp(mass))
     numbers = np.diff(np.round(np.append(0.0, np.cumsum(share)) * n).astype(int))
-    points = np.concatenate([p.draw(rng, m) for p, m in zip(proposals, numbers, strict=True)])
-    log_share = np.log(np.maximum(numbers, 1e-300) / n)
-    densities = [w + p.log_density(points) for w, p in zip(log_share, proposals, strict=True)]
+    drawn = [p.draw(rng, m) for p, m in zip(proposals, numbers, strict=True)]
+    points = np.concatenate([own for own, _ in drawn])
+    if len(proposals) == 1:
+        proposed = drawn[0][1]
+    else:
+        log_share = np.log(np.maximum(numbers, TINY) / n)
+        each = [w + p.log_density(points) for w, p in zip(log_share, proposals, strict=True)]
+        proposed = np.asarray(logsumexp(np.stack(each), axis=0))
     posterior, log_likelihood = space.log_densities(points, cores)
-    ratios = posterior - logsumexp(np.stack(densities), axis=0)
+    ratios = posterior - proposed
     return points, np.where(np.isfinite(ratios), ratios, -np.inf), log_likelihood
 
 
@@ -224,7 +230,9 @@ def laplace(
         Plain draws to take, at most as many in all as were weighted.
     """
     rng_importance, rng_resample = rng.spawn(2)
-    tops = summits(space, starts, cores)
-    found = sample_importance(space, tops, rng=rng_importance, cores=cores, progress=progress)
+    # one thread for small products: their last digits must not depend on the number of cores
+    with threadpool_limits(1, user_api="blas"):
+        tops = summits(space, starts, cores)
+        found = sample_importance(space, tops, rng=rng_importance, cores=cores, progress=progress)
     per_chain = min(n_draws, len(found.points) // n_chains)
     return resampled(space, found, rng_resample, n_chains, per_chain), found, tops

@@ -21,7 +21,7 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.draws import Progress, threads_for
-from softseg.inference.em import Run, climb, compiled_space
+from softseg.inference.em import TOLERANCE, Run, climb, compiled_space
 from softseg.inference.space import Space
 from softseg.inference.starts import random_start
 from softseg.likelihood.kernel import memberships
@@ -34,6 +34,8 @@ ROUNDS = 4
 FINISH_ALL = 20_000
 """Up to so many patterns every short run is finished: some modes show themselves late."""
 LONG_CYCLES = 3000
+NEARLY = 1e-5
+"""Log units a cycle gains at the end of every run but the best: near enough to tell modes apart."""
 NEAR = 5.0
 """Short runs within so many log units of the best one are finished as well."""
 RIVAL = 10.0
@@ -195,7 +197,7 @@ def _round(
         return climb(statistics, mixture, first, use_priors, SHORT_CYCLES, space)
 
     def finish(run: Run) -> Run:
-        return climb(statistics, mixture, run.values, use_priors, LONG_CYCLES, space)
+        return climb(statistics, mixture, run.values, use_priors, LONG_CYCLES, space, NEARLY)
 
     threads = threads_for(statistics.n_patterns, cores)
     with ThreadPoolExecutor(max_workers=threads) as pool:
@@ -208,8 +210,9 @@ def _round(
             half = max(len(runs) // 2, min(5, len(runs)))
             near = [run for run in runs[half:] if run.objective > runs[0].objective - NEAR]
             runs = runs[:half] + near
-        runs = list(pool.map(finish, runs))
-    return sorted(runs, key=lambda run: -run.objective)
+        runs = sorted(pool.map(finish, runs), key=lambda run: -run.objective)
+    runs[0] = climb(statistics, mixture, runs[0].values, use_priors, LONG_CYCLES, space)
+    return runs
 
 
 def merged(
@@ -241,11 +244,15 @@ def _same(first: Mode, second: Mode) -> bool:
 
 
 def polish(
-    statistics: Statistics, mixture: Mixture, values: Values, prior: Literal["schema"] | None
+    statistics: Statistics,
+    mixture: Mixture,
+    values: Values,
+    prior: Literal["schema"] | None,
+    tolerance: float = TOLERANCE,
 ) -> Mode:
     """Return the mode that EM reaches from given parameters."""
     space = compiled_space(statistics, mixture, prior == "schema")
-    run = climb(statistics, mixture, values, prior == "schema", LONG_CYCLES, space)
+    run = climb(statistics, mixture, values, prior == "schema", LONG_CYCLES, space, tolerance)
     return _mode(statistics, run)
 
 

@@ -1,26 +1,28 @@
-"""No-U-turn sampling of the PyMC model by nutpie (Hoffman and Gelman 2014; Seyboldt et al. 2026).
+"""No-U-turn sampling by nutpie (Hoffman and Gelman 2014; Seyboldt et al. 2026).
 
+The density comes from the native entry (`softseg.inference.entry`), or, where that does not serve,
+from the PyMC graph (`softseg.inference.nuts_graph`); the draws say from which, and why.
 Every chain is a sampler of its own with its own seed and its own start, so that chain i is the
 same however many cores and chains there are. The chains run in nutpie's threads; this thread
 watches them, so that an interrupt stops them and a fault in the progress display is seen.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from softseg.checks import whole_number
 from softseg.errors import UsageError
 from softseg.families.base import Array
-from softseg.families.namespace import NUMPY
+from softseg.inference.checkpoint import Chain, Keeper
 from softseg.inference.draws import Draws, Progress
+from softseg.inference.entry import NotNative, native_of, refusal
 from softseg.inference.gibbs import stack
-from softseg.likelihood.kernel import expected_statistics
+from softseg.inference.nuts_graph import compile_graph
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
-from softseg.names import SHARE, parameter_name
 
 STATISTICS: Final = {
     "logp": "lp",
@@ -46,47 +48,46 @@ LOOK_EVERY: Final = 0.02
 """Seconds that one look at a running chain takes."""
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """A mixture's log density and gradient as machine code, for any number of samplings.
+class Engine(Protocol):
+    """What computes a mixture's density for nutpie."""
 
-    Attributes
+    @property
+    def name(self) -> str:
+        """``native`` or ``graph``."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is not the native one; empty where it is."""
+        ...
+
+    def point(self, values: Values) -> Array:
+        """Return the point of parameters inside their ranges, (coordinate,)."""
+        ...
+
+    def begin(
+        self, first: Array, seed: int, settings: Mapping[str, Any], note: Callable[[Any], None]
+    ) -> Any:
+        """Return a running chain, with `wait` and `cancel`."""
+        ...
+
+    def read(self, draws: dict[str, Array], cores: int) -> tuple[Values, Array]:
+        """Return values and log-likelihood (draw,) of one chain's draws."""
+        ...
+
+
+def engine_for(statistics: Statistics, mixture: Mixture, start: Values) -> Engine:
+    """Return the native entry where it serves, the compiled graph elsewhere.
+
+    Parameters
     ----------
-    model
-        As `nutpie.sample` takes it.
-    point
-        From parameters to the sampler's space.
+    start
+        Parameters inside their ranges.
     """
-
-    model: Any
-    point: Callable[[Values], Array]
-
-
-def compile_nuts(statistics: Statistics, mixture: Mixture) -> Compiled:
-    """Return the compiled model of a mixture; takes seconds, most of it from numba's cache.
-
-    Raises
-    ------
-    UsageError
-        Where there is nothing to estimate.
-    """
-    if mixture.n_parameters == 0:
-        raise UsageError("Leave at least one parameter free: all of them are fixed.")
-    import nutpie
-
-    from softseg.models.graph import build_mixture, unconstrained
-
-    model = build_mixture(mixture, statistics)
-    kept = [name for name, _, _ in _variables(mixture)]
-    compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=kept)
-    point_of = unconstrained(model, mixture)
-    edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
-
-    def point(values: Values) -> Array:
-        parts = point_of(_inside(mixture, values, edge)).values()
-        return np.concatenate([part.ravel() for part in parts])
-
-    return Compiled(compiled, point)
+    try:
+        return native_of(statistics, mixture, start)
+    except NotNative as error:
+        return compile_graph(statistics, mixture, str(error))
 
 
 def nuts(
@@ -101,7 +102,9 @@ def nuts(
     target_accept: float = 0.8,
     progress: Progress | None = None,
     stage: str = "sample",
-    compiled: Compiled | None = None,
+    engine: Engine | None = None,
+    keeper: Keeper | None = None,
+    partial: bool = False,
 ) -> Draws:
     """Return the draws of one chain per start.
 
@@ -121,8 +124,12 @@ def nuts(
     progress
         Called with ``"compile"`` and 0 or 1 around the compilation, then with `stage` and the
         share of the sampling that is done.
-    compiled
-        From `compile_nuts`, to sample again without compiling.
+    engine
+        From `engine_for` or `compile_graph`; found where it is not given. The draws name it.
+    keeper
+        Keeps every finished chain, and gives back those it has.
+    partial
+        Whether an interrupt returns the finished chains, if there are any, instead of being raised.
 
     Raises
     ------
@@ -138,39 +145,70 @@ def nuts(
         )
     whole_number(n_draws, "n_draws", 1)
     whole_number(n_tune, "n_tune", 1)
+    if mixture.n_parameters == 0:
+        raise UsageError("Leave at least one parameter free: all of them are fixed.")
     tell = progress or _silent
-    if compiled is None:
-        tell("compile", 0.0)
-        compiled = compile_nuts(statistics, mixture)
-        tell("compile", 1.0)
+    keeper = keeper or Keeper(None, statistics, mixture)
     settings = {"draws": n_draws, "tune": n_tune, "target_accept": target_accept}
-    seeds = [int(rng.integers(2**63)) for rng in rngs]
-    points = [_stirred(compiled.point(s), r) for s, r in zip(starts, rngs, strict=True)]
-    chains = _Chains(compiled.model, points, seeds, settings)
-    raw = chains.run(max(cores, 1), lambda done: tell(stage, done))
-    values = [_values(draws, mixture) for draws, _ in raw]
-    stats = {key: np.stack([chain[key] for _, chain in raw]) for key in STATISTICS.values()}
-    log_lik = np.stack([_log_likelihood(statistics, chain, n_draws) for chain in values])
-    return Draws(stack(values), log_lik, stats, "nuts")
+    way = engine.name if engine else "graph" if refusal(mixture) else "native"
+    known = {**settings, "engine": way}
+    keys = [keeper.key("nuts", s, r, known) for s, r in zip(starts, rngs, strict=True)]
+    kept = {i: keeper.find(key, rngs[i]) for i, key in enumerate(keys)}
+    finished = {i: chain for i, chain in kept.items() if chain is not None}
+    interrupted = False
+    if len(finished) < len(starts):
+        edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
+        try:
+            inside = {i: _inside(mixture, starts[i], edge) for i in kept.keys() - finished.keys()}
+            if engine is None:
+                tell("compile", 0.0)
+                engine = engine_for(statistics, mixture, inside[min(inside)])
+                tell("compile", 1.0)
+            tasks: dict[int, tuple[int, Array]] = {}
+            for i in sorted(inside):
+                seed = int(rngs[i].integers(2**63))
+                tasks[i] = seed, _stirred(engine.point(inside[i]), rngs[i])
+            chains = _Chains(engine, tasks, len(starts), settings)
+            with closing(chains.run(max(cores, 1), lambda done: tell(stage, done))) as ending:
+                for i, (draws, stats) in ending:
+                    finished[i] = Chain(*engine.read(draws, cores), stats)
+                    keeper.keep(keys[i], finished[i], rngs[i])
+        except KeyboardInterrupt:
+            if not (partial and finished):
+                raise
+            interrupted = True
+    by = {"name": engine.name, "reason": engine.reason} if engine else {"name": way, "reason": ""}
+    return _together([finished[i] for i in sorted(finished)], interrupted, by)
+
+
+def _together(chains: Sequence[Chain], interrupted: bool, by: Mapping[str, str]) -> Draws:
+    values = stack([chain.values for chain in chains])
+    log_lik = np.stack([chain.log_likelihood for chain in chains])
+    names = STATISTICS.values()
+    stats = {name: np.stack([chain.sample_stats[name] for chain in chains]) for name in names}
+    return Draws(values, log_lik, stats, "nuts", interrupted, by)
 
 
 class _Chains:
     """Samplers of one chain each, some of them running."""
 
     def __init__(
-        self, compiled: Any, firsts: list[Array], seeds: list[int], settings: dict[str, Any]
+        self,
+        engine: Engine,
+        tasks: Mapping[int, tuple[int, Array]],
+        n_chains: int,
+        settings: dict[str, Any],
     ) -> None:
-        self.compiled = compiled
-        self.firsts = firsts
-        self.seeds = seeds
+        self.engine = engine
+        self.tasks = tasks
         self.settings = settings
-        self.done = np.zeros(len(seeds))
+        self.done = np.ones(n_chains)
+        self.done[[*tasks]] = 0.0
 
-    def run(self, cores: int, tell: Any) -> list[tuple[dict[str, Array], dict[str, Array]]]:
-        """Return variables and statistics of every chain; on an error stop them all."""
-        waiting = list(range(len(self.seeds)))
+    def run(self, cores: int, tell: Any) -> Generator[tuple[int, tuple[Any, Any]]]:
+        """Yield variables and statistics of every chain as it ends; stop them all on an error."""
+        waiting = list(self.tasks)
         running: dict[int, Any] = {}
-        finished: dict[int, Any] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < cores:
@@ -179,36 +217,22 @@ class _Chains:
                 for chain in list(running):
                     trace = _result(running[chain])
                     if trace is not None:
-                        finished[chain] = _read(trace)
                         del running[chain]
                         self.done[chain] = 1.0
+                        yield chain, _read(trace)
                 tell(float(self.done.mean()))
         finally:
             for sampler in running.values():
                 sampler.cancel()
-        return [finished[chain] for chain in range(len(self.seeds))]
 
     def start(self, chain: int) -> Any:
         """Return the running sampler of a chain."""
-        import nutpie
-
-        first = self.firsts[chain]
+        seed, first = self.tasks[chain]
 
         def note(chains: Any) -> None:
             self.done[chain] = chains[0].finished_draws / max(chains[0].total_draws, 1)
 
-        return nutpie.sample(
-            replace(self.compiled, initial_point_func=lambda seed: first.copy()),
-            chains=1,
-            cores=1,
-            seed=self.seeds[chain],
-            save_warmup=False,
-            progress_bar=False,
-            progress_callback=note,
-            blocking=False,
-            return_raw_trace=True,
-            **self.settings,
-        )
+        return self.engine.begin(first, seed, self.settings, note)
 
 
 def _result(sampler: Any) -> Any:
@@ -238,32 +262,6 @@ def _array(batch: Any, name: str) -> Array:
     values = pyarrow.array(column)
     values = values.flatten() if hasattr(values, "flatten") else values
     return values.to_numpy(zero_copy_only=False).reshape(batch.num_rows, *sizes)
-
-
-def _variables(mixture: Mixture) -> list[tuple[str, str, str]]:
-    """Return name, indicator and parameter of every variable of the posterior but the share."""
-    return [(SHARE, "", "")] + [
-        (parameter_name(indicator, name), indicator, name)
-        for indicator, priors in mixture.priors.items()
-        for name in priors
-    ]
-
-
-def _values(draws: dict[str, Array], mixture: Mixture) -> Values:
-    indicators: dict[str, dict[str, Array]] = {name: {} for name in mixture.priors}
-    for variable, indicator, parameter in _variables(mixture)[1:]:
-        indicators[indicator][parameter] = draws[variable]
-    return Values(draws[SHARE], indicators)
-
-
-def _log_likelihood(statistics: Statistics, values: Values, n_draws: int) -> Array:
-    """Return the log-likelihood of each draw of a chain, shape (draw,)."""
-    found = np.empty(n_draws)
-    for i in range(n_draws):
-        draw = values.at(i)
-        weights = statistics.layout.weights(draw.indicators, NUMPY)
-        found[i] = expected_statistics(statistics, weights, draw.share).log_likelihood
-    return found
 
 
 def _inside(mixture: Mixture, values: Values, edge: float) -> Values:

@@ -3,8 +3,7 @@
 Modes by EM from many starts; short Gibbs chains from dispersed starts that look for a mode EM has
 missed; the sampler that suits the model; labels aligned once; the gate. What differs between
 methods is only the sampler. With ``"auto"`` the cheapest method goes first, and where its draws do
-not stand the next one takes over; `docs/decisions/0012-the-automatic-choice.md` has the rule with
-its measurements.
+not stand the next one takes over (`docs/decisions/0011-importance-sampling-first.md`).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +14,9 @@ import numpy as np
 
 from softseg.errors import UsageError
 from softseg.families.namespace import NUMPY
+from softseg.inference.checkpoint import Chain, Checkpoint, Keeper
 from softseg.inference.criteria import entropy_r2
-from softseg.inference.diagnose import NEAR, Diagnosis, ModeSummary, diagnose
+from softseg.inference.diagnose import BOUNDS, NEAR, Diagnosis, ModeSummary, diagnose
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
 from softseg.inference.laplace import laplace
@@ -24,6 +24,7 @@ from softseg.inference.modes import Modes
 from softseg.inference.relabel import Aligned, align
 from softseg.inference.search import Search, label_free, modes_of, search, strayed, whole_counts
 from softseg.inference.space import Space
+from softseg.inference.verdicts import PARTIAL
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture
@@ -95,6 +96,8 @@ class _Task:
     rng: np.random.Generator
     cores: int
     progress: Progress | None
+    keeper: Keeper
+    partial: bool
 
 
 def sample(
@@ -110,6 +113,8 @@ def sample(
     rng: np.random.Generator,
     cores: int = 1,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    partial: bool = False,
 ) -> Sampled:
     """Return judged posterior draws of a mixture.
 
@@ -117,7 +122,7 @@ def sample(
     ----------
     method
         ``"laplace"`` (importance sampling at the modes), ``"gibbs"``, ``"nuts"``, or ``"auto"``:
-        the first of them whose draws stand.
+        the first of them whose draws stand; too few draws are not made up for by another method.
     n_draws, n_tune, n_chains
         Draws kept per chain after tuning, number of chains. ``laplace`` makes as many draws as
         pass the gate, `n_draws` times `n_chains` at the most.
@@ -128,6 +133,11 @@ def sample(
         Starts of EM.
     rng
         Spawns a generator for every part and chain; the draws do not depend on `cores`.
+    checkpoint
+        Keeps every finished chain; where it has some of this very fit, they are not sampled again.
+    partial
+        Whether an interrupt, once a chain is finished, returns the finished chains with a diagnosis
+        of status ``"partial"`` instead of being raised.
 
     Raises
     ------
@@ -139,18 +149,21 @@ def sample(
     found = search(
         statistics, mixture, n_starts=n_starts, rng=rng_search, cores=cores, progress=progress
     )
+    keeper = Keeper(checkpoint, statistics, mixture)
     results: list[Sampled] = []
     for name, reason in asked or candidates(mixture, statistics, found):
         generator = rng_methods[METHODS.index(name)]
         task = _Task(
             statistics, mixture, found, n_draws, n_tune, n_chains, longer, generator, cores,
-            progress,
+            progress, keeper, partial,
         )  # fmt: skip
         draws, aligned, diagnosis, thin = _RUN[name](task)
         results.append(
             Sampled(statistics, mixture, found.modes, aligned, draws, name, reason, diagnosis, thin)
         )
-        if not {check.name for check in diagnosis.failed} & ELSEWHERE:
+        mendable = {check.name for check in diagnosis.failed} & ELSEWHERE
+        too_few = n_draws * n_chains < BOUNDS["importance_ess"]
+        if diagnosis.status == PARTIAL or not mendable or too_few:
             break
     return results[-1]
 
@@ -217,11 +230,20 @@ _Outcome = tuple[Draws, Aligned, Diagnosis, int]
 
 def _laplace(task: _Task) -> _Outcome:
     space = Space.of(task.mixture, task.statistics)
-    drawn, importance, _ = laplace(
-        space, modes_of(task.found), n_draws=task.n_draws, n_chains=task.n_chains, rng=task.rng,
-        cores=task.cores, progress=task.progress,
-    )  # fmt: skip
-    figures = {"pareto_k": importance.tail, "importance_ess": importance.ess}
+    options = {"n_draws": task.n_draws, "n_chains": task.n_chains}
+    starts = modes_of(task.found)
+
+    def propose() -> Chain:
+        made, _, _ = laplace(
+            space, starts, **options, rng=task.rng, cores=task.cores, progress=task.progress
+        )
+        return Chain(made.values, made.log_likelihood, made.sample_stats)
+
+    chain = task.keeper.chain("laplace", starts, task.rng, options, propose)
+    drawn = Draws(chain.values, chain.log_likelihood, chain.sample_stats, "laplace")
+    names = ("pareto_k", "importance_ess")
+    figures = {name: float(drawn.sample_stats[name][0, 0]) for name in names}
+    figures["importance_ess"] = min(figures["importance_ess"], float(drawn.log_likelihood.size))
     if task.found.visits is not None:
         reference = label_free(drawn.log_likelihood, drawn.values.share)
         distance = strayed(task.found.visits, reference, _reach(task))
@@ -246,18 +268,23 @@ def _gibbs(task: _Task) -> _Outcome:
     s, mixture = task.statistics, task.mixture
     drawn, ends = gibbs(
         s, mixture, starts, n_draws=task.n_draws, n_tune=task.n_tune, rngs=rngs,
-        cores=task.cores, progress=task.progress,
+        cores=task.cores, progress=task.progress, keeper=task.keeper, partial=task.partial,
     )  # fmt: skip
     draws, aligned, diagnosis = _judged(task, drawn)
     thin = 1
     for thin_next in LONGER if task.longer else ():
-        if not _worth_more(diagnosis, thin):
+        if drawn.interrupted or not _worth_more(diagnosis, thin):
             break
-        thin = thin_next
-        drawn, ends = gibbs(
-            s, mixture, ends, n_draws=task.n_draws, n_tune=0, thin=thin, rngs=rngs,
-            cores=task.cores, progress=task.progress, stage="longer",
-        )  # fmt: skip
+        try:
+            drawn, ends = gibbs(
+                s, mixture, ends, n_draws=task.n_draws, n_tune=0, thin=thin_next, rngs=rngs,
+                cores=task.cores, progress=task.progress, stage="longer", keeper=task.keeper,
+            )  # fmt: skip
+            thin = thin_next
+        except KeyboardInterrupt:
+            if not task.partial:
+                raise
+            drawn = replace(drawn, interrupted=True)
         draws, aligned, diagnosis = _judged(task, drawn)
     return draws, aligned, diagnosis, thin
 
@@ -268,7 +295,7 @@ def _nuts(task: _Task) -> _Outcome:
     drawn = nuts(
         task.statistics, task.mixture, task.found.starts(task.n_chains), n_draws=task.n_draws,
         n_tune=max(task.n_tune, NUTS_TUNE), rngs=task.rng.spawn(task.n_chains),
-        cores=task.cores, progress=task.progress,
+        cores=task.cores, progress=task.progress, keeper=task.keeper, partial=task.partial,
     )  # fmt: skip
     return *_judged(task, drawn), 1
 
@@ -305,6 +332,8 @@ def _judged(
         mean_sizes=aligned.mean_sizes,
         importance=figures,
     )
+    if draws.interrupted:
+        diagnosis = diagnosis.interrupted(len(draws.log_likelihood), task.n_chains)
     return moved, aligned, diagnosis
 
 

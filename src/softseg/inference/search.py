@@ -13,7 +13,16 @@ import numpy as np
 from softseg.families.base import Array
 from softseg.inference.draws import Progress
 from softseg.inference.gibbs import gibbs
-from softseg.inference.modes import ENOUGH_HITS, RIVAL, Modes, find_modes, merged, polish
+from softseg.inference.modes import (
+    ENOUGH_HITS,
+    NEARLY,
+    RIVAL,
+    SAME_MODE,
+    Modes,
+    find_modes,
+    merged,
+    polish,
+)
 from softseg.inference.starts import random_start
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
@@ -22,7 +31,7 @@ EXPLORERS = 4
 EXPLORING_SWEEPS = 300
 SEEN_SWEEPS = 150
 """So many of an explorer's sweeps, the last ones, are compared with the posterior draws."""
-LARGE, PART = 50_000, 20_000
+LARGE, PART = 20_000, 10_000
 """From so many patterns on the search begins on so many of them."""
 MOST_CLIMBED = 4
 """So many modes of the part are climbed on the whole at the most."""
@@ -120,7 +129,10 @@ def explore(
         progress=progress,
         stage="explore",
     )
-    found = [polish(statistics, mixture, end, "schema") for end in ends]
+    found = [polish(statistics, mixture, end, "schema", NEARLY) for end in ends]
+    first = int(np.argmax([mode.objective for mode in found]))
+    if found[first].objective > modes.best.objective + SAME_MODE:
+        found[first] = polish(statistics, mixture, found[first].values, "schema")
     together = merged(modes, found, len(found), statistics.count)
     top = together.best.objective
     good = [i for i, mode in enumerate(found) if mode.objective > top - RIVAL]

@@ -7,9 +7,11 @@ customers; below 1 % the customer fits none of the segments. Equal densities, wh
 indicators produce, count half (mid-p). Customers of one pattern have the same probability.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from softseg.families.base import TINY, Array
 from softseg.families.namespace import NUMPY
@@ -23,8 +25,10 @@ from softseg.inference.replicate import (
     simulate,
     spaced,
 )
-from softseg.likelihood.kernel import memberships
+from softseg.likelihood.kernel import COMPILED, memberships
 from softseg.likelihood.statistics import Statistics
+from softseg.likelihood.sweep import fill_draws, normalise_draws
+from softseg.models.evaluator import Evaluator, in_threads
 from softseg.models.mixture import Mixture, Values
 from softseg.tables.table import Table
 
@@ -32,9 +36,12 @@ N_DRAWS = 100
 """Posterior draws that are looked at."""
 N_NEW = 300
 """New customers simulated per draw where they serve all rows with the same gaps."""
-N_LEAST = 100
+MOST_KEPT = 100
+"""Groups of gaps whose new customers are kept, sorted, for the next rows: 24 MB."""
+ROWS_AT_ONCE = 4096
+"""Patterns with the same gaps that one thread looks at."""
 MOST_NUMBERS = 2_000_000
-"""Log densities that are held at once."""
+"""Log densities of new customers that one group of gaps has at the most."""
 DOUBTFUL = 0.05
 """Rows at or below this are looked at again with `REPEATS` times as many replicates."""
 REPEATS = 10
@@ -64,17 +71,50 @@ def tail_probability(
 
     Notes
     -----
-    Without exposures the same simulated customers serve every row with the same gaps: at least
-    10,000 of them. With exposures that differ each row is compared with its own `n_draws`
-    replicates (30 in a large table), and with 10 · `n_draws` others where the first answer is 5 %
-    or less: the resolution is 0.1 % where it matters.
+    Without exposures the same simulated customers serve every row with the same gaps: 30,000 of
+    them, so that what a row gets does not depend on the rows beside it. With exposures that
+    differ each row is compared with its own `n_draws` replicates (30 in a large table), and with
+    10 · `n_draws` others where the first answer is 5 % or less: the resolution is 0.1 % where it
+    matters.
     """
-    cells = pattern_cells(statistics, table)
-    draws = [values.at(i) for i in spaced(len(values.share), n_draws)]
-    alike = all(np.ptp(exposure) == 0 for exposure in cells.exposures.values())
-    compare = _common if alike else _own
-    tail = compare(statistics, cells, mixture, draws, rng)
-    return np.clip(tail, 0.0, 1.0)[statistics.pattern_of_row]
+    return TailProbability(mixture, values, rng, n_draws).of(statistics, table)
+
+
+class TailProbability:
+    """`tail_probability` for one table after the other, the simulated customers made once.
+
+    Parameters
+    ----------
+    rng
+        A generator, for one table; or a seed, with which the same row gets the same number in
+        every table.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        values: Values,
+        rng: np.random.Generator | Sequence[int],
+        n_draws: int = N_DRAWS,
+    ) -> None:
+        self._mixture, self._rng, self._n_draws = mixture, rng, n_draws
+        self._values = values.at(spaced(len(values.share), n_draws))
+        self._new: NewCustomers | None = None
+
+    def of(self, statistics: Statistics, table: Table) -> Array:
+        """Return the predictive tail probability of each row of a table, (customer,)."""
+        cells = pattern_cells(statistics, table)
+        if all(np.ptp(exposure) == 0 for exposure in cells.exposures.values()):
+            exposures = {name: float(exposure[0]) for name, exposure in cells.exposures.items()}
+            if self._new is None or self._new.exposures != exposures:
+                rng = np.random.default_rng(self._rng)
+                self._new = NewCustomers(self._mixture, self._values, exposures, rng)
+            tail = self._new.tail(statistics, cells)
+        else:
+            draws = [self._values.at(i) for i in range(self._n_draws)]
+            rng = np.random.default_rng(self._rng)
+            tail = np.clip(_own(statistics, cells, self._mixture, draws, rng), 0.0, 1.0)
+        return tail[statistics.pattern_of_row]
 
 
 def _observed(statistics: Statistics, draws: list[Values]) -> Iterator[Array]:
@@ -84,34 +124,106 @@ def _observed(statistics: Statistics, draws: list[Values]) -> Iterator[Array]:
         yield memberships(statistics, weights, values.share)[1]
 
 
-def _common(
-    statistics: Statistics,
-    cells: Cells,
-    mixture: Mixture,
-    draws: list[Values],
-    rng: np.random.Generator,
-) -> Array:
-    """Compare each pattern with new customers that serve all patterns with its gaps."""
-    present, group = np.unique(cells.present(), axis=0, return_inverse=True)
-    order = np.argsort(group.reshape(-1), kind="stable")
-    edges = np.searchsorted(group.reshape(-1)[order], np.arange(len(present) + 1))
-    n_segments = mixture.n_segments
-    n_new = int(np.clip(MOST_NUMBERS // (len(present) * n_segments), N_LEAST, N_NEW))
-    like = _full(cells, n_new)
-    below = np.zeros(cells.n_rows)
-    for values, log_p in zip(draws, _observed(statistics, draws), strict=True):
-        new = simulate(rng, mixture, values, draw_segments(rng, values.share, n_new), like)
-        terms = np.stack([t.T for t in log_density_terms(mixture, values, new).values()])
-        start = np.log(np.maximum(values.share, TINY))[:, None]
-        size = max(1, MOST_NUMBERS // (n_new * n_segments))
-        for first in range(0, len(present), size):
-            some = present[first : first + size].astype(float)
-            joint = (some @ terms.reshape(len(terms), -1)).reshape(len(some), n_segments, n_new)
-            reference = np.sort(log_sum(np.moveaxis(joint + start, 1, 0)), axis=1)
-            for g, sorted_new in enumerate(reference, start=first):
-                rows = order[edges[g] : edges[g + 1]]
-                below[rows] += _rank(sorted_new, log_p[rows])
-    return below / (len(draws) * n_new)
+class NewCustomers:
+    """Customers simulated without gaps, with whom every pattern is compared.
+
+    Parameters
+    ----------
+    values
+        Draws (sample, …); `N_NEW` customers are simulated for each.
+    exposures
+        Exposure of every customer, by indicator.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        values: Values,
+        exposures: Mapping[str, float],
+        rng: np.random.Generator,
+    ) -> None:
+        self.values, self.exposures = values, dict(exposures)
+        self._sorted: dict[bytes, Array] = {}
+        n_draws = len(values.share)
+        n_new = int(np.clip(MOST_NUMBERS // (n_draws * mixture.n_segments), 1, N_NEW))
+        like = Cells(
+            {name: np.zeros(n_new) for name in mixture.families},
+            {name: np.full(n_new, exposure) for name, exposure in exposures.items()},
+        )
+        start = np.log(np.maximum(values.share, TINY))
+        joint = []
+        for i in range(n_draws):
+            one = values.at(i)
+            new = simulate(rng, mixture, one, draw_segments(rng, one.share, n_new), like)
+            terms = np.stack([t.T for t in log_density_terms(mixture, one, new).values()])
+            joint.append(terms)
+        # (indicator, segment, draw, customer), so that sums run over the first axes
+        self._terms = np.ascontiguousarray(np.stack(joint, axis=2))
+        self._start = np.ascontiguousarray(start.T)[:, :, None]
+
+    def densities(self, present: NDArray[np.bool_]) -> Array:
+        """Return sorted log densities with only these indicators shown, (sample, customer)."""
+        key = present.tobytes()
+        found = self._sorted.get(key)
+        if found is None:
+            joint = self._start + np.tensordot(present.astype(float), self._terms, axes=1)
+            found = np.sort(log_sum(joint), axis=1)
+            if len(self._sorted) < MOST_KEPT:
+                self._sorted[key] = found
+        return found
+
+    def tail(self, statistics: Statistics, cells: Cells) -> Array:
+        """Return the share of new customers with a smaller density, ties half; (pattern,)."""
+        present, group = np.unique(cells.present(), axis=0, return_inverse=True)
+        order = np.argsort(group.reshape(-1), kind="stable")
+        edges = np.searchsorted(group.reshape(-1)[order], np.arange(len(present) + 1))
+        evaluator = Evaluator(statistics, self.values)
+        tail = np.empty(statistics.n_patterns)
+
+        def work(job: tuple[int, int]) -> None:
+            g, first = job
+            rows = order[first : min(first + ROWS_AT_ONCE, edges[g + 1])]
+            tail[rows] = rank_kernel(
+                *evaluator.block(rows), statistics.log_base[rows], self.densities(present[g])
+            )
+
+        jobs = [
+            (g, first)
+            for g in range(len(present))
+            for first in range(edges[g], edges[g + 1], ROWS_AT_ONCE)
+        ]
+        for _ in in_threads(work, jobs):
+            pass
+        return tail
+
+
+@njit(**COMPILED)
+def rank_kernel(dense, codes, start, weights, table, log_base, sorted_new):  # pragma: no cover
+    """Return the share of sorted new customers below each pattern, ties half, over all draws."""
+    n_draws, n_new = sorted_new.shape
+    row = np.empty(len(start))
+    largest, best, total = np.empty(n_draws), np.empty(n_draws), np.empty(n_draws)
+    share = np.empty(len(dense))
+    for p in range(len(dense)):
+        fill_draws(dense[p], codes[p], start, weights, table, row)
+        normalise_draws(row, n_draws, largest, best, total)
+        below = 0.0
+        for s in range(n_draws):
+            log_p = largest[s] - np.log(total[s]) + log_base[p]
+            slack = TIE * (1.0 + abs(log_p))
+            new = sorted_new[s]
+            lower, length = 0, n_new
+            while length > 0:
+                half = length // 2
+                smaller = new[lower + half] < log_p - slack
+                lower = lower + half + 1 if smaller else lower
+                length = length - half - 1 if smaller else half
+            upper = lower
+            while upper < n_new and new[upper] <= log_p + slack:
+                upper += 1
+            below += 0.5 * (lower + upper)
+        share[p] = below / (n_draws * n_new)
+    return share
 
 
 def _own(
@@ -144,19 +256,3 @@ def _share_below(
     log_new = log_density(mixture, values, simulate(rng, mixture, values, segment, cells))
     slack = TIE * (1.0 + np.abs(log_p))
     return np.where(log_new < log_p - slack, 1.0, np.where(log_new <= log_p + slack, 0.5, 0.0))
-
-
-def _rank(sorted_new: Array, log_p: Array) -> Array:
-    """Return how many new ones lie below, ties counting half."""
-    slack = TIE * (1.0 + np.abs(log_p))
-    lower = np.searchsorted(sorted_new, log_p - slack, side="left")
-    upper = np.searchsorted(sorted_new, log_p + slack, side="right")
-    return np.asarray(0.5 * (lower + upper), dtype=np.float64)
-
-
-def _full(cells: Cells, n: int) -> Cells:
-    """Return n rows without gaps, with the exposures that all rows share."""
-    return Cells(
-        {name: np.zeros(n) for name in cells.columns},
-        {name: np.full(n, exposure[0]) for name, exposure in cells.exposures.items()},
-    )

@@ -10,7 +10,7 @@ from numba import njit
 
 from softseg.families.kinds import COMPILED, TINY
 from softseg.families.steps import maximise_part, update_part
-from softseg.inference.space import prior_kernel
+from softseg.inference.coordinates import prior_kernel
 from softseg.likelihood.kernel import expected_kernel, sampled_kernel
 from softseg.models.mixture import Mixture
 from softseg.models.plan import (

@@ -7,13 +7,17 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
 
 from softseg.wording import number, percent, say
 
 SHARES = ("labels", "permutations")
 """Checks whose value is a share."""
+INTERRUPTED: Final = "chains"
+"""Check that is there only where a run was interrupted."""
+PARTIAL: Final = "partial"
+"""Status of the finished chains of a run that was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Check:
     ----------
     name
         Key of the check: ``rhat``, ``ess_bulk``, ``ess_tail``, ``pareto_k``, ``importance_ess``,
-        ``explored``, ``divergences``, ``bfmi``, ``labels``, ``permutations``, ``modes``, ``sizes``.
+        ``explored``, ``divergences``, ``bfmi``, ``labels``, ``permutations``, ``modes``, ``sizes``;
+        ``chains`` after an interrupt.
     applies
         False where the method or a single segment leaves nothing to check.
     passed
@@ -84,7 +89,9 @@ class Diagnosis:
 
     @property
     def status(self) -> str:
-        """``"good"`` or ``"failed"``."""
+        """``"good"``, ``"failed"``, or ``"partial"`` after an interrupt."""
+        if any(check.name == INTERRUPTED for check in self.checks):
+            return PARTIAL
         return "failed" if self.failed else "good"
 
     @property
@@ -95,6 +102,11 @@ class Diagnosis:
     def check(self, name: str) -> Check:
         """Return one check by its name."""
         return next(check for check in self.checks if check.name == name)
+
+    def interrupted(self, finished: int, asked: int) -> "Diagnosis":
+        """Return the judgement of those chains that were finished before an interrupt."""
+        check = Check(INTERRUPTED, True, False, float(finished), float(asked))
+        return replace(self, checks=(check, *self.checks))
 
     def warnings(self, language: str = "en") -> list[str]:
         """Return what does not fail the gate and yet should be known, one sentence each."""
@@ -167,6 +179,7 @@ SIGNS = {
     "permutations": "<",
     "modes": "≥",
     "sizes": "≥",
+    INTERRUPTED: "≥",
 }
 
 

@@ -13,11 +13,11 @@ a fixed order in one thread: the result does not depend on the number of cores.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numba import njit
 
+from softseg.compiled import FAST
 from softseg.families.base import TINY, Array
 from softseg.likelihood.statistics import Statistics, Weights
 
@@ -25,12 +25,7 @@ BLOCK = 256
 LOWEST = -708.0
 """Least argument of the exponential: below it the result is no normal number, and is 0 to us."""
 
-COMPILED: dict[str, Any] = {
-    "cache": True,
-    "nogil": True,
-    "fastmath": {"reassoc", "contract", "nsz"},
-    "error_model": "numpy",
-}
+COMPILED = FAST
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from softseg.families import Family, family
 from softseg.families.base import Array, Block, Coding, Integers, Namespace, Parameters, Sums
+from softseg.likelihood.patterns import distinct
 from softseg.tables.table import Table
 
 
@@ -195,7 +196,8 @@ def reduce(table: Table) -> Statistics:
     names = list(table.schema.indicators)
     cells = [table.columns[name] for name in names]
     cells += [table.exposures[name] for name in names if name in table.exposures]
-    first, pattern_of_row = _distinct(cells)
+    found = distinct(cells)
+    first, pattern_of_row = found.row, found.pattern_of_row
     count = np.bincount(pattern_of_row, weights=table.count, minlength=len(first))
     blocks = {}
     for name in names:
@@ -250,20 +252,6 @@ def _assemble(
     stacked = np.stack(codes) if codes else np.empty((0, n_patterns), dtype=np.int32)
     log_base = np.sum([block.log_base for block in blocks.values()], axis=0)
     return Statistics(layout, dense, stacked, log_base, count, pattern_of_row)
-
-
-def _distinct(columns: Sequence[Array]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the first row of each distinct pattern, sorted, and the pattern of each row."""
-    keys = [np.where(np.isnan(column), np.inf, column) for column in columns]
-    order = np.lexsort(keys[::-1])
-    new = np.zeros(len(order), dtype=bool)
-    new[:1] = True
-    for key in keys:
-        ordered = key[order]
-        new[1:] |= ordered[1:] != ordered[:-1]
-    pattern_of_row = np.empty(len(order), dtype=np.intp)
-    pattern_of_row[order] = np.cumsum(new) - 1
-    return order[new], pattern_of_row
 
 
 def _combinations(present: Sequence[Array], n_patterns: int) -> tuple[Array, NDArray[np.intp]]:

@@ -8,8 +8,9 @@ from softseg.inference.verdicts import explain
 from softseg.report import style, tables
 from softseg.report.amounts import cell, customers
 from softseg.report.facts import Band, Facts, clean, say_measure
-from softseg.report.text import findings
+from softseg.report.text import findings, value_origin
 from softseg.results.files import replace_file
+from softseg.wording import percent
 
 MAX_PANELS = 12
 """Indicators in the figure of the page; the table below it has all."""
@@ -22,6 +23,7 @@ def write_report(
     path: Path | str,
     language: str = "en",
     choice: Any = None,
+    continuity: Any = None,
     comparison: Any = None,
     dendrogram: Any = None,
     figures: dict[str, str] | None = None,
@@ -52,7 +54,7 @@ def write_report(
     FileError
         Where the file cannot be written.
     """
-    page = render(tree, language, choice, comparison, dendrogram, figures)
+    page = render(tree, language, choice, continuity, comparison, dendrogram, figures)
     replace_file(path, page.encode("utf-8"), language)
     return Path(path)
 
@@ -61,6 +63,7 @@ def render(
     tree: Any,
     language: str = "en",
     choice: Any = None,
+    continuity: Any = None,
     comparison: Any = None,
     dendrogram: Any = None,
     figures: dict[str, str] | None = None,
@@ -83,6 +86,7 @@ def render(
     context["dendrogram"] = _dendrogram(facts, dendrogram) if shown else ""
     if facts.passed:
         context |= _segments(facts) | _fit(facts)
+    context["continuity"] = _continuity(facts, continuity) if facts.passed else {}
     context |= _choice(facts, choice)
     context |= _appendix(facts)
     if figures is not None:
@@ -115,6 +119,7 @@ def _segments(facts: Facts) -> dict[str, Any]:
         "cards": tables.cards(facts),
         "profile": tables.profile_rows(facts),
         "values": tables.value_rows(facts),
+        "value_origin": value_origin(facts),
         "verdicts": tables.verdict_labels(facts),
         "certainty_rows": tables.certainty_rows(facts) if several else [],
         "sizes_figure": _svg(facts, sizes(tree, language), "sizes") if several else "",
@@ -147,12 +152,37 @@ def _choice(facts: Facts, choice: Any) -> dict[str, Any]:
     text = choice.text(facts.language) if hasattr(choice, "text") else []
     head, rows = tables.choice_rows(table, facts.language)
     figure = draw(table, facts.language, recommended)
+    flows = getattr(choice, "flows", ())
+    ways = {}
+    if len(flows):
+        from softseg.report.figures.alluvial import alluvial
+
+        tried = [int(k) for k in table["n_segments"]]
+        drawn = alluvial(flows, tried, facts.language, recommended)
+        ways["alluvial_figure"] = _svg(facts, drawn, "alluvial")
     return {
+        **ways,
         "choice_text": text,
         "choice_head": head,
         "choice_rows": rows,
         "choice_figure": _svg(facts, figure, "choice"),
     }
+
+
+def _continuity(facts: Facts, found: Any) -> dict[str, Any]:
+    """Return what became of an earlier run's segments: sentences, and a row per segment."""
+    if found is None:
+        return {}
+    rows = [
+        {
+            "segment": clean(facts.segment_names[link.segment - 1]) if link.segment else "–",
+            "before": clean(link.name) if link.previous else "–",
+            "overlap": percent(link.overlap, facts.language, 0),
+            "verdict": facts.say(f"report.continuity.{link.verdict}"),
+        }
+        for link in found.links
+    ]
+    return {"text": found.text(facts.language), "rows": rows}
 
 
 def _comparison(facts: Facts, comparison: Any) -> list[dict[str, str]]:

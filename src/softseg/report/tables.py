@@ -215,6 +215,7 @@ def choice_rows(table: Any, language: str) -> tuple[list[str], list[list[str]]]:
 
 CHOICE = {
     "n_segments": 0, "bic": 0, "icl": 0, "elpd_loo": 0, "elpd_loo_se": 0, "n_bad_k": 0,
+    "log_evidence": 1, "log_evidence_se": 2, "p_k": 2, "p_occupied": 2,
     "entropy_r2": 2, "hit_rate": 2, "smallest_segment": 0, "shift": 2, "fit_status": -1,
     "gate_status": -1,
 }  # fmt: skip

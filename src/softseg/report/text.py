@@ -139,6 +139,19 @@ def held_by_top(facts: Facts, column: str, tops: tuple[float, ...]) -> str:
     return facts.say("report.concentration.sentence", parts=listed)
 
 
+def value_inside(facts: Facts) -> list[str]:
+    """Return the labels of the value columns that are indicators as well."""
+    return [facts.value_label(name) for name in facts.value_names if name in facts.indicators]
+
+
+def value_origin(facts: Facts) -> str:
+    """Return whether the value took part in finding the segments."""
+    inside = value_inside(facts)
+    if not inside:
+        return facts.say("report.lead.value_apart")
+    return facts.say("report.lead.value_indicator", names=listing(inside, facts.say("report.and")))
+
+
 def _certainty_line(facts: Facts) -> str:
     if facts.n_segments == 1:
         return ""

@@ -66,6 +66,7 @@ def _attributes(fit: Fit) -> dict[str, Any]:
         "n_segments": fit.mixture.n_segments,
         "method": fit.method,
         "method_reason": {"key": key, "values": values},
+        "engine": dict(fit.draws.engine),
         "thin": fit.thin,
         "data_hash": data_hash(fit.table),
         "diagnosis": fit.diagnosis.to_json(),

@@ -4,7 +4,10 @@ Ids of customers stand in the file of memberships and nowhere else.
 """
 
 import io
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +16,7 @@ import xarray as xr
 
 from softseg.errors import UsageError
 from softseg.names import SEGMENT
-from softseg.results.files import replace_file
+from softseg.results.files import replace_file, unwritable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +110,47 @@ def write_memberships(
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), buffer)
     return replace_file(path, buffer.getvalue(), language)
+
+
+@contextmanager
+def frames_to_parquet(
+    path: Path | str, language: str = "en"
+) -> Iterator[Callable[["pd.DataFrame"], None]]:
+    """Give a function that adds a frame to a Parquet file, which is there whole or not at all.
+
+    Raises
+    ------
+    FileError
+        Where the disk is full or the folder cannot be written; what stood at `path` is untouched.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    writer: pq.ParquetWriter | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise unwritable(path, error, language) from error
+    temporary = Path(name)
+
+    def write(frame: "pd.DataFrame") -> None:
+        nonlocal writer
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        if writer is None:
+            writer = pq.ParquetWriter(temporary, table.schema)
+        writer.write_table(table)
+
+    try:
+        yield write
+        if writer is not None:
+            writer.close()
+            temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error, language) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_profiles(path: Path | str, profile: xr.Dataset, language: str = "en") -> str:

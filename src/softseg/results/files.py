@@ -5,9 +5,14 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from softseg.errors import FileError
 from softseg.wording import say
+
+MARK: Final = b"\nsoftseg-sha256:"
+SEAL: Final = len(MARK) + 64 + 1
+"""Bytes of a seal."""
 
 
 def replace_file(path: Path | str, content: bytes | memoryview, language: str = "en") -> str:
@@ -60,10 +65,31 @@ def sha256(path: Path | str) -> str:
     return hashlib.sha256(read_file(path)).hexdigest()
 
 
+def sealed(body: bytes) -> bytes:
+    """Return a content with its SHA-256 as its last line."""
+    return body + _seal(body)
+
+
+def is_sealed(content: bytes) -> bool:
+    """Return whether a content ends like one that was sealed."""
+    seal = content[-SEAL:]
+    return seal.startswith(MARK) and seal.endswith(b"\n")
+
+
+def unsealed(content: bytes) -> bytes | None:
+    """Return a content without its seal, None where it is not what was sealed."""
+    body = content[:-SEAL]
+    return body if content[-SEAL:] == _seal(body) else None
+
+
 def unwritable(path: Path, error: OSError, language: str = "en") -> FileError:
     """Return the error for a file that could not be written."""
     reason = error.strerror or type(error).__name__
     return FileError(say("storage.unwritable", language, name=path.name, reason=reason))
+
+
+def _seal(body: bytes) -> bytes:
+    return MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 
 def _write_all(handle: int, content: bytes | memoryview) -> None:

@@ -8,12 +8,11 @@ them: the parameters alone leave out about √Σ r(1 − r) customers.
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from softseg.families.base import Array
-
-MOST_NUMBERS = 1_000_000
-"""Lots (row, sample) held at once."""
+from softseg.likelihood.kernel import COMPILED, MANY
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,21 @@ def rows_of(
     pattern_of_row: NDArray[np.intp], weights: Array, count: Array, n_patterns: int
 ) -> Rows:
     """Return rows sorted by pattern and then by weight, so that their order in the file is lost."""
-    order = np.lexsort([weights.sum(axis=1), count, pattern_of_row])
-    first = np.searchsorted(pattern_of_row[order], np.arange(n_patterns + 1))
+    keys = [weights.sum(axis=1), count]
+    differing = [key for key in keys if len(key) and np.any(key != key[0])]
+    if differing:
+        order = np.lexsort([*differing, pattern_of_row])
+    else:
+        order = np.argsort(pattern_of_row, kind="stable")
+    first = np.zeros(n_patterns + 1, dtype=np.intp)
+    np.cumsum(np.bincount(pattern_of_row, minlength=n_patterns), out=first[1:])
     return Rows(weights[order], count[order], first)
 
 
 def draw_totals(members: Array, rows: Rows, patterns: slice, rng: np.random.Generator) -> Array:
     """Return the totals of one lot per customer and draw, shape (weight, segment, sample).
+
+    A weight that is no whole number draws its nearest whole number of lots, at least one.
 
     Parameters
     ----------
@@ -55,33 +62,77 @@ def draw_totals(members: Array, rows: Rows, patterns: slice, rng: np.random.Gene
         Which patterns these are.
     """
     n_segments, n_samples = members.shape[1:]
-    totals = np.zeros((rows.weights.shape[1], n_segments, n_samples))
-    edges = np.cumsum(members, axis=1)
-    begin, end = int(rows.first[patterns.start]), int(rows.first[patterns.stop])
-    owner = np.searchsorted(rows.first, np.arange(begin, end), side="right") - 1 - patterns.start
-    step = max(1, MOST_NUMBERS // n_samples)
-    for start in range(begin, end, step):
-        stop = min(start + step, end)
-        own = owner[start - begin : stop - begin]
-        lots, count = _lots_per_row(rows.count[start:stop])
-        scaled = rows.weights[start:stop] / count[:, None]
-        for turn in range(int(lots.max(initial=0))):
-            taking = np.flatnonzero(lots > turn)
-            weight = scaled[taking].T
-            u = rng.random((len(taking), n_samples))
-            below = np.zeros((len(rows.weights.T), n_samples))
-            for k in range(n_segments - 1):
-                reached = weight @ (u < edges[own[taking], k])
-                totals[:, k] += reached - below
-                below = reached
-            totals[:, -1] += weight.sum(axis=1)[:, None] - below
-    return totals
+    cumulated = np.zeros((rows.weights.shape[1], n_segments, n_samples))
+    first = rows.first[patterns.start : patterns.stop + 1]
+    flat = members.reshape(len(members), n_segments * n_samples)
+    _add_all(flat, first, rows.weights, rows.count, cumulated, rng)
+    return by_segment(cumulated)
 
 
-def _lots_per_row(count: Array) -> tuple[NDArray[np.intp], Array]:
-    """Return how many lots a row draws, and by what its weight is divided for each.
+def by_segment(cumulated: Array) -> Array:
+    """Return totals per segment from those of a segment and all before it, along axis 1."""
+    return np.diff(cumulated, axis=1, prepend=0.0)
 
-    A weight that is no whole number draws its nearest whole number of lots, at least one.
+
+@njit(**COMPILED)
+def _add_all(members, first, weights, count, cumulated, rng):  # pragma: no cover
+    n_samples = cumulated.shape[2]
+    edges, uniform = np.empty(members.shape[1]), np.empty(n_samples)
+    for p in range(len(members)):
+        edges[:] = members[p]
+        cumulate(edges, n_samples)
+        for i in range(first[p], first[p + 1]):
+            add_lots(edges, weights[i], count[i], uniform, cumulated, rng)
+
+
+@njit(**COMPILED)
+def cumulate(row, n_draws):  # pragma: no cover
+    """Turn memberships (segment · sample) into those of a segment and all before it, in place."""
+    for i in range(n_draws, len(row)):
+        row[i] += row[i - n_draws]
+
+
+@njit(**COMPILED)
+def add_lots(edges, weight, count, uniform, cumulated, rng):  # pragma: no cover
+    """Draw the segments of one row's customers and add its weights.
+
+    Parameters
+    ----------
+    edges
+        Cumulated memberships, (segment · sample).
+    weight
+        What the row adds to each total, (weight,).
+    uniform
+        Scratch, (sample,).
+    cumulated
+        Totals of a segment and all before it, (weight, segment, sample).
     """
-    lots = np.maximum(np.round(count), 1.0).astype(np.intp)
-    return lots, lots.astype(float)
+    n_weights, n_segments, n_draws = cumulated.shape
+    lots = max(np.rint(count), 1.0)
+    if lots <= MANY:
+        for _ in range(int(lots)):
+            for s in range(n_draws):
+                uniform[s] = rng.random()
+            for w in range(n_weights):
+                part = weight[w] / lots
+                for k in range(n_segments - 1):
+                    edge, out = edges[k * n_draws : (k + 1) * n_draws], cumulated[w, k]
+                    for s in range(n_draws):
+                        out[s] += part if uniform[s] < edge[s] else 0.0
+    else:
+        for s in range(n_draws):
+            drawn, reached = 0, 0.0
+            for k in range(n_segments - 1):
+                edge = edges[k * n_draws + s]
+                rest = 1.0 - reached
+                p = (edge - reached) / rest if rest > 0.0 else 1.0
+                left = int(lots) - drawn
+                if left > 0:
+                    drawn += rng.binomial(left, min(max(p, 0.0), 1.0))
+                for w in range(n_weights):
+                    cumulated[w, k, s] += weight[w] / lots * drawn
+                reached = edge
+    for w in range(n_weights):
+        out = cumulated[w, n_segments - 1]
+        for s in range(n_draws):
+            out[s] += weight[w]

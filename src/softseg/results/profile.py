@@ -22,12 +22,12 @@ import numpy as np
 import xarray as xr
 
 from softseg.families.base import Array, Measure
+from softseg.likelihood.parts import single
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Values
 from softseg.names import INDICATOR, LOWER_PROBABILITY, MEASURE, SEGMENT, UPPER_PROBABILITY
 from softseg.results.evaluate import Evaluator, spread, thinned
 from softseg.results.membership import segment_coordinates
-from softseg.results.parts import single
 from softseg.tables.schema import IndicatorSchema, Schema
 
 LINE: Final = "line"
@@ -129,7 +129,7 @@ def _lines(
 ) -> list[_Line]:
     coding = entry.coding()
     measures = entry.member().profile(parameters, coding)
-    scale = _base_sd(measures, share, coding.scale)
+    scale = base_sd(measures, share, coding.scale)
     lines = []
     for measure in measures:
         wide = measure.values.ndim == 3
@@ -153,7 +153,7 @@ def _lift(kind: str, values: Array, base: Array, scale: Array) -> Array:
     return nothing
 
 
-def _base_sd(measures: Sequence[Measure], share: Array, fallback: float) -> Array:
+def base_sd(measures: Sequence[Measure], share: Array, fallback: float) -> Array:
     """Return the sd of the whole table under the model, shape (sample,).
 
     Families without a mean and an sd among their measures are taken at the training table's scale.

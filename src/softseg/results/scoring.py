@@ -1,6 +1,7 @@
 """Scoring: the memberships of new rows under a stored posterior, nothing fitted again."""
 
 import json
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -8,74 +9,152 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from softseg.families.base import Array
-from softseg.inference.tail import tail_probability
+from softseg.inference.tail import TailProbability
 from softseg.likelihood.statistics import Statistics, reduce
 from softseg.models.mixture import specify
 from softseg.names import MEMBERSHIP
 from softseg.results.evaluate import Evaluator, draws_to_use, thinned
+from softseg.results.exports import frames_to_parquet, memberships_frame
 from softseg.results.membership import empty, membership
 from softseg.results.tree import schema_from_tree, segment_names, values_from_tree
 from softseg.tables.prepare import prepare_new
+from softseg.tables.stream import batches, column_names
 from softseg.tables.table import Table
 
 TAIL_STREAM: Final = 1
 """Stream of random numbers for scoring, apart from those of the fit."""
 
 
-def score(
-    tree: xr.DataTree, frame: Any, *, unseen: Literal["error", "missing"] = "error"
-) -> xr.Dataset:
-    """Return the memberships of new rows, with the same intervals as in the fit.
+class Scorer:
+    """A posterior made ready to score rows, again and again.
+
+    What does not depend on the rows is worked out once: the frozen schema, the draws, and the
+    simulated customers with whom new ones are compared. The first call is therefore the longest.
+
+    Parameters
+    ----------
+    tree
+        A posterior tree, fresh or loaded; it must not change afterwards.
+    """
+
+    def __init__(self, tree: xr.DataTree) -> None:
+        values = values_from_tree(tree)
+        self.schema = schema_from_tree(tree)
+        self._names = segment_names(tree)
+        self._n_used = draws_of_fit(tree, len(values.share))
+        self._mixture = specify(self.schema, values.share.shape[-1])
+        self._thinned = thinned(values, self._n_used)
+        self._tail = TailProbability(
+            self._mixture, values, [int(tree.attrs.get("seed", 0)), TAIL_STREAM]
+        )
+
+    def score(self, frame: Any, *, unseen: Literal["error", "missing"] = "error") -> xr.Dataset:
+        """Return the memberships of new rows, with the same intervals as in the fit.
+
+        Parameters
+        ----------
+        frame
+            Rows with the columns of the schema, gaps allowed.
+        unseen
+            What a category that the training table did not have is: an error, or a missing cell
+            that is counted.
+
+        Returns
+        -------
+        xarray.Dataset
+            As `softseg.results.membership` returns it; the attribute ``unseen`` is a JSON object
+            with the number of unseen cells per indicator. Rows of customers who opted out are left
+            out: ``row`` says which rows are there. No rows give an empty result of the same
+            dtypes.
+
+        Raises
+        ------
+        DataError
+            Where the rows have faults, all of them listed.
+        """
+        table, counts = prepare_new(frame, self.schema, unseen)
+        result = self.score_table(table)
+        result.attrs["unseen"] = json.dumps(counts, sort_keys=True)
+        return result
+
+    def score_table(self, table: Table) -> xr.Dataset:
+        """Return the memberships of the rows of a prepared table.
+
+        The tail probability is simulated from the seed of the fit: the same row gets the same
+        number again. Where customers have exposures that differ, other rows beside it change it
+        within its Monte Carlo error.
+        """
+        n_used, names = self._n_used, self._names
+        if table.n_customers == 0:
+            return empty(self._mixture.n_segments, n_used=n_used, segment_names=names)
+        statistics = reduce(table)
+        return membership(
+            statistics,
+            self._thinned,
+            tail_probability=self._tail.of(statistics, table),
+            rows=table.rows,
+            segment_names=names,
+            n_used=n_used,
+        )
+
+
+def score_file(
+    tree: xr.DataTree,
+    table: Path | str,
+    out: Path | str,
+    *,
+    unseen: Literal["error", "missing"] = "error",
+) -> int:
+    """Write the memberships of the customers of a large Parquet file, batch by batch.
 
     Parameters
     ----------
     tree
         A posterior tree, fresh or loaded.
-    frame
-        Rows with the columns of the schema, gaps allowed.
+    table
+        A Parquet file with the columns of the schema.
+    out
+        Parquet file to write, in the layout of `softseg.results.exports`; it is there whole or not
+        at all.
     unseen
-        What a category that the training table did not have is: an error, or a missing cell that
-        is counted.
+        As in `Scorer.score`.
 
     Returns
     -------
-    xarray.Dataset
-        As `softseg.results.membership` returns it; the attribute ``unseen`` is a JSON object with
-        the number of unseen cells per indicator. Rows of customers who opted out are left out:
-        ``row`` says which rows are there. No rows give an empty result of the same dtypes.
+    int
+        Number of customers.
 
     Raises
     ------
     DataError
-        Where the rows have faults, all of them listed.
+        Where rows have faults. A fault's row is counted within its batch of 1,000,000 rows.
+    FileError
+        Where a file cannot be read or written.
     """
-    table, counts = prepare_new(frame, schema_from_tree(tree), unseen)
-    result = score_table(tree, table)
-    result.attrs["unseen"] = json.dumps(counts, sort_keys=True)
-    return result
+    scorer = Scorer(tree)
+    id_column = scorer.schema.id or "customer"
+    there = column_names(table)
+    n_customers = 0
+    with frames_to_parquet(out) as write:
+        for batch in batches(table, [name for name in scorer.schema.columns if name in there]):
+            rows, _ = prepare_new(batch.to_pandas(), scorer.schema, unseen)
+            found = scorer.score_table(rows)
+            found["row"] = found["row"] + n_customers
+            write(memberships_frame(found, rows.customers, id_column))
+            n_customers += rows.n_customers
+    return n_customers
+
+
+def score(
+    tree: xr.DataTree, frame: Any, *, unseen: Literal["error", "missing"] = "error"
+) -> xr.Dataset:
+    """Return the memberships of new rows: `Scorer.score`, for once."""
+    return Scorer(tree).score(frame, unseen=unseen)
 
 
 def score_table(tree: xr.DataTree, table: Table) -> xr.Dataset:
-    """Return the memberships of the rows of a prepared table.
-
-    The tail probability is simulated from the seed of the fit: the same rows get the same number
-    again, other rows beside them change it within its Monte Carlo error.
-    """
-    values, names = values_from_tree(tree), segment_names(tree)
-    n_used, n_segments = draws_of_fit(tree, len(values.share)), values.share.shape[-1]
-    if table.n_customers == 0:
-        return empty(n_segments, n_used=n_used, segment_names=names)
-    statistics = reduce(table)
-    rng = np.random.default_rng([int(tree.attrs.get("seed", 0)), TAIL_STREAM])
-    tail = tail_probability(statistics, table, specify(table.schema, n_segments), values, rng)
-    return membership(
-        statistics,
-        values,
-        tail_probability=tail,
-        rows=table.rows,
-        segment_names=names,
-        n_used=n_used,
-    )
+    """Return the memberships of the rows of a prepared table: `Scorer.score_table`, for once."""
+    return Scorer(tree).score_table(table)
 
 
 def draws_of_fit(tree: xr.DataTree, n_draws: int) -> int:

@@ -10,7 +10,6 @@ file's own structure, so that the file opens in xarray, h5py, R or Matlab as it 
 in memory, because the HDF5 library can crash the process when a disk is full. Nothing is pickled.
 """
 
-import hashlib
 import io
 from pathlib import Path
 from typing import Any, Final
@@ -19,15 +18,13 @@ import numpy as np
 import xarray as xr
 
 from softseg.errors import FileError, UsageError
-from softseg.results.files import read_file, replace_file
+from softseg.results.files import is_sealed, read_file, replace_file, sealed, unsealed
 from softseg.wording import say
 
 FORMAT: Final = "softseg posterior"
 VERSION: Final = (1, 0)
 """Major and minor version of the layout; a reader refuses a newer major one."""
 
-MARK: Final = b"\nsoftseg-sha256:"
-TRAILER: Final = len(MARK) + 64 + 1
 MAGIC: Final = b"\x89HDF\r\n\x1a\n"
 COMPRESSION: Final = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
 
@@ -81,8 +78,7 @@ def to_bytes(tree: xr.DataTree, language: str = "en") -> bytes:
     marked.attrs |= {"softseg_format": FORMAT, "softseg_format_version": _text(VERSION)}
     encoding = {group.path: _encoding(group, language) for group in marked.subtree}
     stored = marked.to_netcdf(None, engine="h5netcdf", encoding=encoding)
-    body = bytes(stored)
-    return body + MARK + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    return sealed(bytes(stored))
 
 
 def _ordered(dataset: xr.Dataset) -> xr.Dataset:
@@ -134,12 +130,10 @@ def _as_made(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _verified(content: bytes, name: str, language: str) -> bytes:
-    trailer = content[-TRAILER:]
-    known = content.startswith(MAGIC) and trailer.startswith(MARK) and trailer.endswith(b"\n")
-    if not known:
+    if not content.startswith(MAGIC) or not is_sealed(content):
         raise FileError(say("storage.unknown", language, name=name))
-    body = content[:-TRAILER]
-    if hashlib.sha256(body).hexdigest().encode() != trailer[len(MARK) : -1]:
+    body = unsealed(content)
+    if body is None:
         raise FileError(say("storage.damaged", language, name=name))
     return body
 

@@ -30,19 +30,23 @@ class StoredChoice:
         Keys of the catalogue with their values.
     rows
         The criteria, one row per number of segments.
+    flows
+        Customers by top segment of each number tried and of the next.
     """
 
     data_hash: str
     recommended: int | None
     reasons: tuple[tuple[str, dict[str, float]], ...]
     rows: tuple[dict[str, Any], ...]
+    flows: tuple[list[list[float]], ...] = ()
 
     @classmethod
     def of(cls, choice: "Choice", data_hash: str) -> "StoredChoice":
         """Return what is kept of a choice."""
         text = choice.table.to_json(orient="records", double_precision=15)
         rows = json.loads(text or "[]")
-        return cls(data_hash, choice.recommended, choice.reasons, tuple(rows))
+        flows = tuple(flow.tolist() for flow in choice.flows)
+        return cls(data_hash, choice.recommended, choice.reasons, tuple(rows), flows)
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -84,7 +88,13 @@ def read_choice(folder: Path, data_hash: str) -> StoredChoice | None:
     try:
         data = json.loads(read_file(path))
         reasons = tuple((str(key), dict(values)) for key, values in data["reasons"])
-        found = StoredChoice(data["data_hash"], data["recommended"], reasons, tuple(data["rows"]))
+        found = StoredChoice(
+            data["data_hash"],
+            data["recommended"],
+            reasons,
+            tuple(data["rows"]),
+            tuple(data.get("flows", ())),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise FileError(say("runs.damaged", name=path.name)) from error
     return found if found.data_hash == data_hash else None

@@ -57,18 +57,24 @@ def write_choice(choice: StoredChoice, folder: Path, language: str = "en") -> No
 
     A manifest that stands there learns of the new files.
     """
+    from softseg.report.figures.alluvial import alluvial
     from softseg.report.figures.choice import choice as draw
     from softseg.report.style import to_svg
 
     with locked(folder, language):
         choice.write(folder, language)
         (folder / FIGURES).mkdir(exist_ok=True)
-        figure = draw(choice.table, language, choice.recommended)
-        svg = to_svg(figure, "choice", say("report.alt.choice", language))
-        write_figure(folder / FIGURES / "choice.svg", svg, language)
+        table = choice.table
+        figures = {"choice": draw(table, language, choice.recommended)}
+        if choice.flows:
+            tried = [int(k) for k in table["n_segments"]]
+            figures["alluvial"] = alluvial(choice.flows, tried, language, choice.recommended)
+        for name, figure in figures.items():
+            svg = to_svg(figure, name, say(f"report.alt.{name}", language))
+            write_figure(folder / FIGURES / f"{name}.svg", svg, language)
         manifest = manifest_of(folder)
         if manifest is not None:
-            names = (CHOICE, CHOICE_JSON, f"{FIGURES}/choice.svg")
+            names = (CHOICE, CHOICE_JSON, *(f"{FIGURES}/{name}.svg" for name in figures))
             files = manifest.files | {name: sha256(folder / name) for name in names}
             changed = manifest.model_copy(update={"files": dict(sorted(files.items()))})
             replace_file(folder / MANIFEST, changed.to_bytes(), language)

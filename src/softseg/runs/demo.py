@@ -18,5 +18,5 @@ def write_example(path: Path, language: str = "en") -> tuple[Path, "Schema"]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path.parent, error, language) from error
-    write_csv(path, example_frame(), language)
+    write_csv(path, example_frame(language), language)
     return path, example_schema(language)

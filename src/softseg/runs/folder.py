@@ -25,6 +25,7 @@ SCHEMA: Final = "schema.toml"
 REPORT: Final = "report.html"
 CHOICE: Final = "choice.csv"
 CHOICE_JSON: Final = "choice.json"
+CONTINUITY: Final = "continuity.json"
 FIGURES: Final = "figures"
 STAGE: Final = (".softseg-", ".tmp")
 """How the names of folders begin and end that exist only while files are written."""

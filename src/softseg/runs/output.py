@@ -9,12 +9,14 @@ import numpy as np
 import xarray as xr
 
 from softseg.names import MEMBERSHIP, PROFILE
+from softseg.results.continuity import Continuity
 from softseg.results.exports import write_memberships, write_profiles
 from softseg.results.files import replace_file
 from softseg.results.membership import segment_coordinates
 from softseg.results.storage import save
 from softseg.results.tree import add_group, schema_from_tree, segment_names
 from softseg.runs.choice import StoredChoice
+from softseg.runs.continuing import write_continuity
 from softseg.runs.folder import (
     FIGURES,
     MEMBERSHIPS,
@@ -36,6 +38,7 @@ def write_outputs(
     *,
     customers: Sequence[str] | None = None,
     choice: StoredChoice | None = None,
+    continuity: Continuity | None = None,
 ) -> None:
     """Write every file of a run but the manifest.
 
@@ -51,6 +54,8 @@ def write_outputs(
         Ids in the order of the rows, None without ids.
     choice
         The choice of the number of segments, if there was one.
+    continuity
+        What became of an earlier run's segments, if one was given.
     """
     language, schema = options.language, schema_from_tree(tree)
     members = tree[MEMBERSHIP].to_dataset()
@@ -62,11 +67,17 @@ def write_outputs(
     replace_file(stage / SCHEMA, schema.to_toml().encode(), language)
     if choice is not None:
         choice.write(stage, language)
-    write_page(stage, tree, language, choice)
+    if continuity is not None:
+        write_continuity(stage, continuity, language)
+    write_page(stage, tree, language, choice, continuity)
 
 
 def write_page(
-    stage: Path, tree: xr.DataTree, language: str, choice: StoredChoice | None = None
+    stage: Path,
+    tree: xr.DataTree,
+    language: str,
+    choice: StoredChoice | None = None,
+    continuity: Continuity | None = None,
 ) -> None:
     """Write the report and its figures."""
     from softseg.report.page import write_report
@@ -78,6 +89,7 @@ def write_page(
         stage / REPORT,
         language,
         choice=choice,
+        continuity=continuity,
         comparison=summary,
         dendrogram=dendrogram,
         figures=figures,

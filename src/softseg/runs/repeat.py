@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from softseg.errors import FileError
 from softseg.runs.choice import read_choice
+from softseg.runs.continuing import read_continuity
 from softseg.runs.folder import MEMBERSHIPS, POSTERIOR, Run
 from softseg.runs.manifest import Manifest
 from softseg.runs.segment import Outcome, segment
@@ -92,7 +93,10 @@ def rerun(
         cores=cores,
         progress=progress,
         choice=choice,
+        found=read_continuity(run.folder),
     )
+    if outcome.partial:
+        raise KeyboardInterrupt(say("runs.kept", language))
     return outcome, compare_runs(manifest, outcome.run.manifest)
 
 

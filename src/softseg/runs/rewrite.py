@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from softseg.errors import UsageError
 from softseg.runs.choice import read_choice
+from softseg.runs.continuing import read_continuity
 from softseg.runs.folder import MEMBERSHIPS, Run, manifest_of, publish, staged
 from softseg.runs.lock import locked
 from softseg.runs.manifest import Options
@@ -77,7 +78,10 @@ def write_again(
         choice = read_choice(run.folder, manifest.data_hash)
         ids = _ids(run, schema.id)
         with staged(run.folder, options.language) as stage:
-            write_outputs(stage, tree, options, customers=ids, choice=choice)
+            write_outputs(
+                stage, tree, options, customers=ids, choice=choice,
+                continuity=read_continuity(run.folder),
+            )  # fmt: skip
             manifest = publish(
                 stage, run.folder, manifest, manifest_of(run.folder), options.language
             )

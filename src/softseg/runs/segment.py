@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from softseg.errors import UsageError
+from softseg.runs.chains import ChainFolder
 from softseg.runs.choice import StoredChoice, read_choice
 from softseg.runs.folder import (
     CHOICE,
     CHOICE_JSON,
+    CONTINUITY,
     MEMBERSHIPS,
     MEMBERSHIPS_CSV,
     POSTERIOR,
@@ -34,15 +36,18 @@ from softseg.wording import say
 if TYPE_CHECKING:
     import xarray as xr
 
+    from softseg.inference.checkpoint import Checkpoint
     from softseg.inference.diagnose import Diagnosis
     from softseg.inference.draws import Progress
     from softseg.inference.fit import Fit
     from softseg.inference.predictive import FitVerdict
+    from softseg.results.continuity import Continuity
 
 OUTPUTS = (
     MANIFEST, MEMBERSHIPS, MEMBERSHIPS_CSV, PROFILES, POSTERIOR, SCHEMA, REPORT, CHOICE,
-    CHOICE_JSON,
+    CHOICE_JSON, CONTINUITY,
 )  # fmt: skip
+PARTIAL = "partial"
 COMPARED_CUSTOMERS = 50_000
 """Up to so many customers k-means and Ward stand beside the segments."""
 
@@ -59,17 +64,25 @@ class Outcome:
         The posterior tree.
     diagnosis, verdict
         The gate, and whether the model fits.
+    continuity
+        What became of the earlier run's segments, None where none was given.
     """
 
     run: Run
     tree: "xr.DataTree"
     diagnosis: "Diagnosis"
     verdict: "FitVerdict"
+    continuity: "Continuity | None" = None
 
     @property
     def passed(self) -> bool:
         """Whether the gate let the fit through."""
         return self.diagnosis.status == "good"
+
+    @property
+    def partial(self) -> bool:
+        """Whether it was interrupted: only the chains that were finished by then are in it."""
+        return self.diagnosis.status == PARTIAL
 
 
 def read_prepared(table: Path, schema: Schema) -> Table:
@@ -97,9 +110,15 @@ def segment(
     cores: int | None = None,
     progress: "Progress | None" = None,
     choice: StoredChoice | None = None,
+    previous: Run | None = None,
+    found: "Continuity | None" = None,
     inputs: tuple[Path, ...] = (),
 ) -> Outcome:
     """Fit the segments of a table and write the run folder.
+
+    Every finished chain is kept in the folder until the run is written, so that the same call goes
+    on where it was cut off. An interrupt, once a chain is finished, ends with what is finished;
+    such a partial run does not replace a whole one.
 
     Parameters
     ----------
@@ -116,6 +135,11 @@ def segment(
     choice
         The choice of the number of segments, for the report; by default the one that stands in
         the folder, if it was made with the same data.
+    previous
+        An earlier run. Its segments are found again, and their names are carried over unless the
+        options give others; only where the gate lets the fit through.
+    found
+        What became of an earlier run's segments, where that is known already.
     inputs
         Further files that must not be overwritten.
 
@@ -130,32 +154,71 @@ def segment(
         Where another process writes to the folder.
     DataError, FileError, UsageError
         Where the table, a file or an option does not fit.
+    KeyboardInterrupt
+        Where it was interrupted and no run was written; says whether the same call goes on.
     """
     table, folder, language = Path(table), Path(folder), options.language
     check_names(options)
+    if previous is not None:
+        from softseg.runs.continuing import refuse_unidentified
+
+        refuse_unidentified(previous, language)
+        inputs = (*inputs, previous.folder / MANIFEST)
     _keep_inputs((table, *inputs), folder)
     report = progress or (lambda stage, share: None)
     with locked(folder, language):
-        report("read", 0.0)
-        update: dict[str, Any] = {"language": language}
-        if options.names:
-            update["segment_names"] = list(options.names)
-        prepared = read_prepared(table, schema.model_copy(update=update))
-        fitted = fit_table(prepared, options, cores, progress)
-        report("summarise", 0.0)
-        tree = _tree_of(fitted, report)
-        report("write", 0.0)
-        manifest = _manifest(tree, table, folder, schema, options, fitted)
-        if choice is None:
-            choice = read_choice(folder, manifest.data_hash)
-        with staged(folder, language) as stage:
-            write_outputs(stage, tree, options, customers=prepared.customers, choice=choice)
-            manifest = publish(stage, folder, manifest, manifest_of(folder), language)
-    return Outcome(Run(folder, manifest), tree, fitted.diagnosis, fitted.verdict)
+        chains, old = ChainFolder(folder, language), manifest_of(folder)
+        try:
+            report("read", 0.0)
+            update: dict[str, Any] = {"language": language}
+            if options.names:
+                update["segment_names"] = list(options.names)
+            prepared = read_prepared(table, schema.model_copy(update=update))
+            fitted = fit_table(prepared, options, cores, progress, chains)
+            partial = fitted.diagnosis.status == PARTIAL
+            if partial and old is not None and old.gate != PARTIAL:
+                raise KeyboardInterrupt
+            report("summarise", 0.0)
+            tree = _tree_of(fitted, report)
+            if previous is not None and fitted.diagnosis.status == "good":
+                from softseg.runs.continuing import continued
+
+                found = continued(previous, tree, table, prepared.schema)
+                options = _with_names(options, tree, found)
+            report("write", 0.0)
+            manifest = _manifest(tree, table, folder, schema, options, fitted)
+            if choice is None:
+                choice = read_choice(folder, manifest.data_hash)
+            with staged(folder, language) as stage:
+                write_outputs(
+                    stage, tree, options, customers=prepared.customers, choice=choice,
+                    continuity=found,
+                )  # fmt: skip
+                manifest = publish(stage, folder, manifest, old, language)
+        except KeyboardInterrupt as error:
+            raise KeyboardInterrupt(say("runs.kept", language) if len(chains) else "") from error
+        if not partial:
+            chains.clear()
+    return Outcome(Run(folder, manifest), tree, fitted.diagnosis, fitted.verdict, found)
+
+
+def _with_names(options: Options, tree: "xr.DataTree", found: "Continuity") -> Options:
+    """Carry the earlier names over to the tree and the options, unless there are others."""
+    from softseg.results.tree import rename_segments
+
+    names = found.names(options.language)
+    if options.names or not names:
+        return options
+    rename_segments(tree, names)
+    return options.model_copy(update={"names": tuple(names)})
 
 
 def fit_table(
-    table: Table, options: Options, cores: int | None, progress: "Progress | None"
+    table: Table,
+    options: Options,
+    cores: int | None,
+    progress: "Progress | None",
+    checkpoint: "Checkpoint | None" = None,
 ) -> "Fit":
     """Fit a prepared table, after making sure that it has enough rows."""
     from softseg.inference.fit import fit
@@ -181,6 +244,8 @@ def fit_table(
         seed=options.seed,
         cores=cores,
         progress=progress,
+        checkpoint=checkpoint,
+        partial=checkpoint is not None,
     )
 
 

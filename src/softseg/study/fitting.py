@@ -50,6 +50,8 @@ def fit_segments(work: Work) -> Record:
             study.table_path, schema, options, folder, cores=work.cores, progress=work.report,
             choice=choice, inputs=study.inputs,
         )  # fmt: skip
+        if outcome.partial:
+            raise KeyboardInterrupt
         if own:
             work.forget("run")
             work.tree = outcome.tree

@@ -34,6 +34,8 @@ class Examined:
     ----------
     rows
         Number of each consenting row in the file, 1 for the first below the header; (customer,).
+    times
+        How many rows of the file each one stands for, None for one; (customer,).
     columns
         Indicators, NaN where missing; levels as codes of `levels`; (customer,).
     levels
@@ -43,6 +45,7 @@ class Examined:
     """
 
     rows: NDArray[np.int64]
+    times: Array | None = None
     n_opted_out: int = 0
     columns: dict[str, Array] = field(default_factory=dict)
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -68,12 +71,19 @@ class Examined:
         """
         count, first = rows_of(mask, self.rows)
         if count:
+            count = count if self.times is None else int(self.times[mask].sum())
             first = first if severity == "error" else None
             self.faults.append(Fault(code, column, count, first, severity, values))
 
 
 def examine(
-    frame: Any, schema: Schema, purpose: Purpose = "fit", unseen: str = "error"
+    frame: Any,
+    schema: Schema,
+    purpose: Purpose = "fit",
+    unseen: str = "error",
+    *,
+    rows: NDArray[np.int64] | None = None,
+    times: Array | None = None,
 ) -> Examined:
     """Return what the schema names in a frame, with every fault.
 
@@ -87,9 +97,13 @@ def examine(
         ``"score"`` asks for neither value columns nor enough rows.
     unseen
         What a level that the training table did not have is: ``"error"`` or ``"missing"``.
+    rows, times
+        Number of the first row of the file that a row stands for, and of how many it does, where
+        the frame is a file's distinct rows; (row,).
     """
     data = to_pandas(frame)
-    found = Examined(np.arange(1, len(data) + 1, dtype=np.int64))
+    numbers = np.arange(1, len(data) + 1, dtype=np.int64) if rows is None else rows
+    found = Examined(numbers, times)
     data = _drop_opted_out(data, schema, found)
     present = set(_check_columns(data, schema, purpose, found))
     n_rows = len(data)
@@ -128,6 +142,9 @@ def _drop_opted_out(data: Any, schema: Schema, found: Examined) -> Any:
     found.add("opt_out_unclear", column, unclear, known=schema.opt_out_yes)
     found.rows = found.rows[~objects]
     found.n_opted_out = int(objects.sum())
+    if found.times is not None:
+        found.n_opted_out = int(found.times[objects].sum())
+        found.times = found.times[~objects]
     return data.loc[~objects].reset_index(drop=True) if objects.any() else data
 
 
@@ -178,7 +195,7 @@ def _id_text(cell: Any) -> str:
 def _read_counts(data: Any, schema: Schema, present: set[str], found: Examined) -> None:
     column = schema.count or schema.weight
     if column is None or column not in present:
-        found.count = np.ones(len(data))
+        found.count = np.ones(len(data)) if found.times is None else found.times
         return
     numbers = read_numbers(data[column], schema.reading)
     _report_unreadable(data[column], column, numbers, found)
@@ -298,7 +315,8 @@ def _check_content(name: str, entry: IndicatorSchema, found: Examined) -> None:
         if not unreadable:
             found.faults.append(Fault("all_missing", name))
         return
-    share = 1.0 - len(present) / len(values)
+    times = np.ones(len(values)) if found.times is None else found.times
+    share = float(times[np.isnan(values)].sum() / times.sum())
     if entry.frozen is None and present.min() == present.max():
         found.constant.append(name)
         found.faults.append(Fault("constant", name, severity="warning"))

@@ -5,6 +5,7 @@ scale its statistics are computed on, and the default priors as numbers.
 """
 
 import warnings
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from softseg.tables.columns import default_success
 from softseg.tables.examine import Examined, examine
 from softseg.tables.faults import Fault
 from softseg.tables.schema import Frozen, IndicatorSchema, PriorSchema, Schema
+from softseg.tables.stream import collapse
 from softseg.tables.table import Table
 
 MOST_REPEATED = 2_000_000
@@ -38,6 +40,23 @@ class TableWarning(UserWarning):
         self.fault = fault
 
 
+def prepare_file(path: Path | str, schema: Schema) -> Table:
+    """Return the training table of a large Parquet file: its distinct rows with counts.
+
+    The file is never in memory as a whole. Whether it can be read so says
+    `softseg.tables.stream.can_stream`.
+
+    Raises
+    ------
+    DataError
+        Where the table has faults that are errors; the message lists them all.
+    FileError
+        Where the file cannot be read, or has too many distinct rows.
+    """
+    found = collapse(path, schema)
+    return _prepared(examine(found.frame, schema, rows=found.first, times=found.times), schema)
+
+
 def prepare(frame: Any, schema: Schema) -> Table:
     """Return the training table with its schema frozen.
 
@@ -56,11 +75,14 @@ def prepare(frame: Any, schema: Schema) -> Table:
     DataError
         Where the table has faults that are errors; the message lists them all.
     """
-    found = examine(frame, schema)
+    return _prepared(examine(frame, schema), schema)
+
+
+def _prepared(found: Examined, schema: Schema) -> Table:
     refuse_errors(found.faults, schema.language)
     for fault in found.faults:
         if fault.severity == "warning":
-            warnings.warn(TableWarning(fault, schema.language), stacklevel=2)
+            warnings.warn(TableWarning(fault, schema.language), stacklevel=3)
     frozen = {
         name: _freeze(name, entry, found)
         for name, entry in schema.indicators.items()

@@ -202,9 +202,19 @@ def metalworking_supplier(n_customers: int = 1200, seed: int = DEFAULT_SEED) -> 
     return Supplier(frame, truth, {"share": np.array(SHARE)} | true_parameters())
 
 
-def example_frame() -> Any:
-    """Return the bundled example: the supplier's table without the truth, as a pandas frame."""
-    return metalworking_supplier().frame
+def example_frame(language: str = "en") -> Any:
+    """Return the bundled example: the supplier's table without the truth, as a pandas frame.
+
+    Parameters
+    ----------
+    language
+        Of the categories, as in `example_schema`; nothing else depends on it.
+    """
+    frame = metalworking_supplier().frame
+    for name, (_, levels, _) in INDICATORS.items():
+        if levels:
+            frame[name] = frame[name].map(dict(zip(levels, _named(levels, language), strict=True)))
+    return frame
 
 
 def example_schema(language: str = "en") -> Schema:
@@ -214,7 +224,7 @@ def example_schema(language: str = "en") -> Schema:
             family=kind,
             label=say(f"example.{name}", language),
             unit=say(f"example.unit.{name}", language) if has(f"example.unit.{name}") else None,
-            levels=list(levels) or None,
+            levels=_named(levels, language) or None,
         )
         for name, (kind, levels, _) in INDICATORS.items()
     }
@@ -227,6 +237,10 @@ def example_schema(language: str = "en") -> Schema:
         for name in ("contribution", "revenue")
     }
     return Schema(id="customer", indicators=indicators, value=value, language=language)
+
+
+def _named(levels: tuple[str, ...], language: str) -> list[str]:
+    return [say(f"example.level.{level.replace(' ', '_')}", language) for level in levels]
 
 
 def true_parameters() -> dict[str, dict[str, Array]]:

@@ -157,6 +157,16 @@ def test_error_of_the_fit_holds_under_uneven_spread():
     assert np.mean(error) == pytest.approx(fitted.std(), rel=0.3)
 
 
+def test_error_of_an_exact_fit_is_nothing():
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        works = (rng.random(128) > 0.3).astype(float)
+        y = 1e6 * np.stack([works * rng.random(128), works], axis=1) - 3e5
+        fit = regress(y, works)
+        no = np.flatnonzero(works == 0.0)[:1]
+        assert fit.error(no)[0] == pytest.approx(0.0, abs=0.1)
+
+
 def test_sums_over_parts_add_up():
     z = normal(3)
     made = design({"a": z[0], "b": z[1], "works": (z[2] > 0).astype(float)})

@@ -118,6 +118,29 @@ def test_means_only_must_be_asked_for_and_say_so():
         means.with_bases({})
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_means_in_the_place_of_draws_are_refused_unless_named(keep):
+    value = value_table()
+    means = value.mean("sample", keep_attrs=True)
+    if keep:
+        means = means.expand_dims("sample", axis=1)
+    known, names = assumptions(company()), ("A", "B")
+    with pytest.raises(UsageError, match=r"must be asked for by name, with plug_in=True"):
+        simulate(known, programme(), means, names, n_replicates=2, n_draws=64)
+    named = simulate(known, programme(), means, names, n_replicates=2, n_draws=64, plug_in=True)
+    draws = simulate(known, programme(), value, names, n_replicates=2, n_draws=64, plug_in=True)
+    assert named.plug_in
+    np.testing.assert_allclose(named.whole.outcome().npv, draws.whole.outcome().npv, rtol=1e-9)
+
+
+def test_means_of_the_bases_are_refused():
+    sim = simulation()
+    rows = base_rows(sim.expanded, sim.value, sim.programme)
+    means = {id: row.mean(keepdims=True) for id, row in rows.items()}
+    with pytest.raises(UsageError, match="Give 400 draws of every base, got"):
+        sim.with_bases(means)
+
+
 def test_a_part_may_copy_what_another_part_holds():
     levers = {"A": {"price": PRICE | {"low": 1.0, "high": 2.0}},
               "B": {"price": PRICE | {"same_as": "s1_price"}}}  # fmt: skip

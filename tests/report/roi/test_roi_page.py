@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from roi_builders import UNIFORM
 from softseg.decisions.answers.collect import Answers, collect, frontier_axes
 from softseg.decisions.inputs.schema import Assumptions
 from softseg.decisions.model.simulate import RoiModel, Simulation
@@ -21,14 +22,6 @@ type Case = tuple[Simulation, Answers]
 POINTS = {"low": None, "high": None, "likely": None, "family": None}
 BARE: dict[str, Any] = {"dependence": {}, "scenarios": {}, "accepted_overlaps": []}
 SPREAD = ("margin_of_volume", "realisation", "project", "running", "uplift", "better", "savings")
-UNIFORM = {
-    "all_customers": {
-        "label": "Uplift for all", "role": "revenue_effect", "effect": "volume", "unit": "%",
-        "base": ["revenue"], "low": 0.5, "high": 1.0, "programme": "uniform",
-    },
-    "campaign": {"label": "Campaign", "role": "one_off_cost", "unit": "EUR", "low": 5e4,
-                 "high": 8e4, "programme": "uniform"},
-}  # fmt: skip
 
 
 class Page(HTMLParser):

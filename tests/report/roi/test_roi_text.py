@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from roi_builders import UNIFORM
 from softseg.decisions.answers.bridge import LADDER
 from softseg.decisions.answers.collect import Answers
 from softseg.decisions.inputs import schema
@@ -12,6 +13,7 @@ from softseg.decisions.model.simulate import Simulation
 from softseg.decisions.tree import assumptions_hash
 from softseg.report.roi import numbers, tables, text
 from softseg.report.roi.assumptions import how_read, record_rows, stated_range
+from softseg.report.roi.compared import against_nothing
 from softseg.report.roi.facts import RoiFacts
 from softseg.wording import has
 
@@ -88,7 +90,9 @@ def test_cases_are_counted_as_people_count() -> None:
 def test_stated_numbers_are_shown_in_full() -> None:
     assert numbers.stated(1234567.5, "EUR", "de") == "1.234.567,50 €"
     assert numbers.stated(95_000.0, "EUR", "de") == "95.000 €"
-    assert numbers.stated(0.225, "share", "en") == "0.225 (1 = 100%)"
+    assert numbers.stated(0.225, "share", "en") == "22.5%"
+    assert numbers.stated(0.07, "share", "de") == "7\N{NO-BREAK SPACE}%"
+    assert numbers.in_unit(0.225, "share", "en") == "22.5%"
     assert numbers.stated(15.789473684, "%", "de") == "15,7895\N{NO-BREAK SPACE}%"
     assert numbers.stated(1.5, "MEUR/year", "en") == "1.5 million EUR a year"
     assert numbers.plain(1e16, "en") == "1e+16"
@@ -139,6 +143,20 @@ def test_ranges_are_read_back_in_words(plain: Case) -> None:
     assert how_read(facts, limits).startswith("never outside; triangular; most likely")
 
 
+def test_shares_are_read_back_in_per_cent(plain: Case) -> None:
+    facts = RoiFacts(*plain, "de")
+    assert stated_range(facts, facts.assumptions.inputs["realisation"]) == (
+        "30 bis 80\N{NO-BREAK SPACE}%"
+    )
+
+
+@pytest.mark.parametrize("x", [-0.33496, -0.335, -0.0449, 0.0449, 0.5851, 1.585, 28.4951])
+def test_what_a_euro_earns_agrees_with_the_roi_beside_it(x: float) -> None:
+    for error in (NAN, 0.0008, 0.02):
+        shown = float(numbers.ratio(x, "en", error).replace("−", "-").replace(",", "")[:-1])
+        assert numbers.as_shown(x, error) == pytest.approx(shown / 100.0)
+
+
 def test_the_record_holds_the_hash_and_what_the_run_says(plain: Case) -> None:
     facts = RoiFacts(*plain, "en")
     rows = dict(record_rows(facts, {"seed": "3"}))
@@ -166,6 +184,60 @@ def test_findings_of_a_programme_that_never_pays(make_case: Callable[..., Case])
     assert "a loss of" in lines[0]
     assert lines[1].startswith("The programme pays in none of the cases calculated")
     assert lines[3].startswith("In all cases calculated the money spent is not back")
+
+
+def test_a_programme_beside_another_one_is_told_against_it_and_against_nothing(
+    make_case: Callable[..., Case], plain: Case
+) -> None:
+    """A gain over a programme without segments is not yet a gain over doing nothing."""
+    dear = {"project": {"low": 9e2, "high": 2e3}} | UNIFORM
+    dear["campaign"] = UNIFORM["campaign"] | {"low": 5e5, "high": 8e5}
+    facts = RoiFacts(*make_case(dear, counterfactual="uniform"), "en")
+    lines = text.findings(facts)
+    at = {"accounting": "contribution_margin", "adjusted": True}
+    for name, words in (("segmented", "with segments pays"), ("uniform", "the one without")):
+        chance = float(facts.answers.programmes[name]["p_npv_positive"].sel(at))
+        assert f"{words} {facts.cases(chance)}" in lines[0]
+    assert lines[0].startswith("The yardstick is the best programme without segments")
+    assert "On average both are worse than doing nothing." in lines[0]
+    assert any("leaves more, in today's money, than the best" in line for line in lines)
+    assert any("divided by the additional costs" in line for line in lines)
+    assert "the best programme without segments leaves more" in text.reading(facts)[1][0]
+    good = RoiFacts(*make_case(UNIFORM, counterfactual="uniform"), "en")
+    assert "worse than doing nothing" not in text.findings(good)[0]
+    alone = RoiFacts(*plain, "en")
+    assert against_nothing(alone) == ""
+    assert not any("without segments" in line for line in text.findings(alone))
+
+
+def test_a_cost_that_must_not_even_be_nothing_says_so(make_case: Callable[..., Case]) -> None:
+    facts = RoiFacts(*make_case({"running": {"low": 9e5, "likely": 1e6, "high": 2e6}}), "en")
+    project = dict(tables.break_even_rows(facts))["Project"]
+    assert project[1] == ("not even at 0", "not even at 0 … not even at 0")
+    assert project[4] == "100%"
+
+
+def test_the_caption_of_the_years_names_the_diamond_where_there_is_one(
+    plain: Case, make_case: Callable[..., Case]
+) -> None:
+    assert "The diamond is the payback time" in text.captions(RoiFacts(*plain, "en"))["fan"]
+    never = make_case({"project": {"low": 9e4, "high": 2e5}})
+    assert "diamond" not in text.captions(RoiFacts(*never, "en"))["fan"]
+
+
+def test_extremes_rarer_than_one_in_a_thousand_are_told_in_words(
+    make_case: Callable[..., Case],
+) -> None:
+    far = {"best": {"uplift": 40.0, "better": 9.0}}
+    line = text.reading(RoiFacts(*make_case(scenarios=far), "en"))[1][3]
+    assert "happens in fewer than 1 of 1,000 cases" in line
+
+
+def test_the_ebit_margin_names_its_unit_once(make_case: Callable[..., Case]) -> None:
+    ebit = {"label": "EBIT", "role": "ebit_margin", "unit": "%", "value": 6.5}
+    head, rows = tables.year_rows(RoiFacts(*make_case({"ebit": ebit}), "de"))
+    column = head.index("Änderung der EBIT-Marge (Prozentpunkte)")
+    assert all(set(cell) <= set("0123456789,−bis ") for cell in rows[-1][1][column])
 
 
 def test_the_judgement_sentence_sums_the_evidence(plain: Case) -> None:

@@ -12,7 +12,7 @@ from softseg.decisions.segments.findings import Findings
 from softseg.decisions.segments.resolve import sentence
 from softseg.errors import FileError
 from softseg.report.facts import clean
-from softseg.report.study import pictures, text
+from softseg.report.study import money, pictures, text
 from softseg.report.study.facts import StudyFacts
 from softseg.report.study.page import render, write_study_report
 from study_findings import NAMES, good, levers, made, refused
@@ -297,6 +297,31 @@ def test_the_package_for_everybody_is_named() -> None:
     several = replace(good(), parts={**good().parts, "number": number.assign(recommended=3)})
     assert "given to everybody" not in text.number(StudyFacts(several))
     assert facts.say("number.ask") in " ".join(text.summary(StudyFacts(findings)))
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_where_no_segment_pays_it_says_so_and_against_what() -> None:
+    found = good()
+    choices = found.parts["choices"]
+    nobody = {"treat": choices["treat"] & False, "pays": False, "best_mean_npv": -900.0}
+    none = replace(found, parts={**found.parts, "choices": choices.assign(nobody)})
+    said = text.treat(StudyFacts(none))
+    assert "Worth more" not in said
+    assert "Without any segment" in said
+    assert "−€900" in said.replace("\N{WORD JOINER}", "")
+    assert found.simulation is not None
+    against = found.simulation.whole.assumptions.counterfactual
+    assert ("better not to start" in said) == (against == "nothing")
+
+
+def test_growth_by_segment_adds_up_to_the_whole() -> None:
+    rows = dict(money.implied_rows(StudyFacts(good())))
+    whole = rows.pop("All levers together")
+    rows.pop("Stated in the study file", None)
+    for at in (0, 1):
+        parts = [float(str(cells[at]).rstrip("%")) for cells in rows.values()]
+        assert abs(sum(parts) - float(whole[at][0].rstrip("%"))) < 0.005 * (1 + len(parts))
+        assert " to " in whole[at][1]
 
 
 def nothing_drawn(_facts: StudyFacts) -> dict[str, str]:

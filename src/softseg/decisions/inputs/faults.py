@@ -260,7 +260,9 @@ def _model_fault(error: Any) -> Fault:
         return Fault("assumption.nested")
     if kind in _LIMITS:
         key, limit = _LIMITS[kind]
-        return _at(path, key, {"limit": context[limit], "got": got})
+        given = error["input"]
+        number = isinstance(given, int | float)
+        return _at(path, key, {"limit": context[limit], "got": given if number else got})
     if kind == "missing":
         return _at(path, "assumption.missing", {"entry": Entry(path[-1])})
     if kind == "extra_forbidden":

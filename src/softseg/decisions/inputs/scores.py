@@ -11,7 +11,7 @@ nothing is lost near 0 and 1.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numba import njit
@@ -27,6 +27,7 @@ from scipy.special import (
     ndtr,
 )
 
+from softseg.compiled import FAST
 from softseg.families.base import Array
 
 SPAN: Final = 8.5
@@ -40,12 +41,7 @@ LARGE_SHAPE: Final = 1e6
 """From here on SciPy's incomplete Gamma function loses its far tails, and an expansion is exact."""
 LOG_SQRT_2PI: Final = 0.9189385332046727
 
-COMPILED: Final[dict[str, Any]] = {
-    "cache": True,
-    "nogil": True,
-    "fastmath": {"reassoc", "contract", "nsz"},
-    "error_model": "numpy",
-}
+COMPILED: Final = FAST
 
 type Curve = Callable[[Array], tuple[Array, Array]]
 """From scores to transformed quantiles and their slopes."""

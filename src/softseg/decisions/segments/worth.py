@@ -21,7 +21,10 @@ from softseg.decisions.segments.expand import PROGRAMME_RULE, Expanded, base_row
 from softseg.decisions.segments.programme import Programme
 from softseg.errors import UsageError
 from softseg.families.base import Array
+from softseg.names import SAMPLE
 
+FEWEST: Final = 2
+"""Draws of the fitted model below which there is nothing but a mean."""
 FLOWS: Final = (*COSTS, *BENEFITS, "cash_release")
 """Roles whose inputs bring or cost money by themselves, and so belong to one part."""
 
@@ -97,11 +100,16 @@ class SegmentSimulation:
         Raises
         ------
         UsageError
-            Where the fitted model entered with its means only, so that no draw has a sample.
+            Where the fitted model entered with its means only, so that no draw has a sample, or
+            the rows have means in the place of draws.
         """
         sample = self.whole.draws.sample
         if sample is None:
             raise UsageError("Simulate with the draws of the model: these have its means only.")
+        n = self.value.sizes[SAMPLE]
+        short = {id: row.shape for id, row in rows.items() if row.shape != (n,)}
+        if short:
+            raise UsageError(f"Give {n} draws of every base, got {short}.")
         values = {id: row[sample] for id, row in rows.items()}
         return replace(self, whole=self.whole.pinned(values))
 
@@ -143,7 +151,15 @@ def simulate(
     ------
     SchemaError
         Where the programme does not fit the assumptions.
+    UsageError
+        Where `value` has means in the place of draws and `plug_in` does not say so.
     """
+    if not plug_in and value.sizes.get(SAMPLE, 1) < FEWEST:
+        raise UsageError(
+            f"Give the values of at least {FEWEST} draws of the fitted model, got "
+            f"{value.sizes.get(SAMPLE, 0)}: means in their place must be asked for by name, "
+            "with plug_in=True."
+        )
     bare = expand(assumptions, programme, segment_names)
     rows = base_rows(bare, value, programme, rule)
     means = {id: float(row.mean()) for id, row in rows.items()}

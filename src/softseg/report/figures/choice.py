@@ -15,6 +15,8 @@ PANELS = (
     ("bic", "down", "#0072B2", 0),
     ("icl", "down", "#0072B2", 0),
     ("elpd_loo", "up", "#0072B2", 0),
+    ("log_evidence", "up", "#0072B2", 0),
+    ("p_occupied", "up", "#0072B2", 2),
     ("entropy_r2", "up", "#009E73", 2),
     ("smallest_segment", "up", "#009E73", 0),
     ("hit_rate", "up", "#009E73", 2),
@@ -31,7 +33,8 @@ def choice(table: Any, language: str = "en", recommended: int | None = None) -> 
     ----------
     table
         Frame of `choose` with ``n_segments`` and any of ``bic``, ``icl``, ``elpd_loo`` (with
-        ``elpd_loo_se``), ``entropy_r2``, ``smallest_segment``, ``hit_rate``, ``gate_status``.
+        ``elpd_loo_se``), ``log_evidence``, ``p_occupied``, ``entropy_r2``,
+        ``smallest_segment``, ``hit_rate``, ``gate_status``.
     language
         ``en`` or ``de``.
     recommended

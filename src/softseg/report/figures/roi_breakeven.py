@@ -102,7 +102,7 @@ def frontier(
         axes.annotate(style.wrapped(name, 18), (x, y), xytext=(-8 if left else 8, 0),
                       textcoords="offset points", fontsize=8.5, va="center",
                       ha="right" if left else "left", zorder=5,
-                      bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85,
+                      bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.6,
                             "pad": 0.8})  # fmt: skip
     if axes.lines:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=2.4,

@@ -105,7 +105,7 @@ def evidence(parts: Sequence[tuple[str, float]], language: str = "en") -> "Figur
     language
         ``en`` or ``de``.
     """
-    from softseg.report.amounts import percent
+    from softseg.report.roi.numbers import share
 
     figure, axes = page_axes(0.95, left=0.05, right=0.05, top=0.08, bottom=0.42)
     at = 0.0
@@ -122,7 +122,7 @@ def evidence(parts: Sequence[tuple[str, float]], language: str = "en") -> "Figur
             hatch=style.hatch(i),
             edgecolor="white",
             linewidth=0.6,
-            label=f"{label}: {percent(part, 0, language)}",
+            label=f"{label}: {share(part, language)}",
         )
         at += part
     axes.set_xlim(0, max(at, 1e-9))

@@ -106,8 +106,8 @@ def stated_range(facts: RoiFacts, entry: Input) -> str:
         ends = (entry.low, entry.high)
     else:
         return "–"
-    low, high = (numbers.plain(x, language) for x in ends)
-    return numbers.with_words(facts.say("to", low=low, high=high), entry.unit, language)
+    span = facts.say("to", low="{low}", high="{high}")
+    return numbers.stated_all(span, entry.unit, language, low=ends[0], high=ends[1])
 
 
 def how_read(facts: RoiFacts, entry: Input) -> str:

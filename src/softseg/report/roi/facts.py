@@ -100,8 +100,8 @@ class RoiFacts:
         return numbers.share(float(x), self.language, float(error))
 
     def points(self, x: Any, error: Any = float("nan")) -> str:
-        """Return a difference of shares in percentage points."""
-        return numbers.in_unit(float(x), "pp", self.language, float(error))
+        """Return a difference of shares in percentage points, without their name."""
+        return numbers.in_points(float(x), self.language, float(error))
 
     def cases(self, x: Any) -> str:
         """Return a probability as cases out of 100."""

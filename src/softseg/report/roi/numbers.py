@@ -88,9 +88,18 @@ def ratio(x: float, language: str, error: float = math.nan) -> str:
     x = 100.0 * float(x)
     if not math.isfinite(x):
         return NOTHING
+    return with_unit(fixed(x, _decimals_of_percent(x, error), language), "%", language)
+
+
+def as_shown(x: float, error: float = math.nan) -> float:
+    """Return a finite ratio with the digits that `ratio` shows, so that words agree with it."""
+    return round(100.0 * x, _decimals_of_percent(100.0 * x, error)) / 100.0
+
+
+def _decimals_of_percent(x: float, error: float) -> int:
     known = digits(x, 100.0 * error)
     decimals = known - 1 - math.floor(math.log10(abs(x))) if x else 0
-    return with_unit(fixed(x, min(decimals, 1 if abs(x) < 9.95 else 0), language), "%", language)
+    return min(decimals, 1 if abs(x) < 9.95 else 0)
 
 
 def multiple(x: float, language: str, error: float = math.nan) -> str:
@@ -207,7 +216,7 @@ def _key(text: str) -> str:
 
 def in_unit(x: float, text: str, language: str, error: float = math.nan) -> str:
     """Return a number in base units in the unit of its input, with its unit."""
-    unit = read_unit(text)
+    unit = read_unit(_read_as(text))
     if not math.isfinite(x):
         return NOTHING
     if unit.currency is not None:
@@ -216,7 +225,17 @@ def in_unit(x: float, text: str, language: str, error: float = math.nan) -> str:
     x, error = x / unit.scale, error / unit.scale
     known = digits(x, error)
     decimals = known - 1 - math.floor(math.log10(abs(x))) if x else 0
-    return with_words(fixed(x, min(decimals, 4), language), text, language)
+    return with_words(fixed(x, min(decimals, 4), language), _read_as(text), language)
+
+
+def _read_as(unit: str) -> str:
+    """Return the unit in which people read what was typed: a share is a number of per cent."""
+    return "%" if unit == "share" else unit
+
+
+def in_points(x: float, language: str, error: float = math.nan) -> str:
+    """Return a difference of shares in percentage points, for a column that names the unit."""
+    return in_unit(x, "pp", language, error).split(" ")[0]
 
 
 def with_words(number: str, unit: str, language: str) -> str:
@@ -242,4 +261,12 @@ def plain(x: float, language: str) -> str:
 
 def stated(x: float, unit: str, language: str) -> str:
     """Return a number that is in the unit of its input, with that unit."""
-    return with_words(plain(x, language), unit, language)
+    return stated_all("{x}", unit, language, x=x)
+
+
+def stated_all(text: str, unit: str, language: str, **values: float) -> str:
+    """Return a text with numbers that are in the unit of an input, and that unit behind it."""
+    if _read_as(unit) != unit:
+        values = {key: round(100.0 * x, 10) for key, x in values.items()}
+    shown = {key: plain(x, language) for key, x in values.items()}
+    return with_words(text.format(**shown), _read_as(unit), language)

@@ -147,8 +147,7 @@ def year_rows(facts: RoiFacts) -> tuple[list[str], list[tuple[str, list[tuple[st
     for year in data["year"].values:
         cells = []
         for name in names:
-            points = name == "ebit_margin_change"
-            show = facts.points if points else facts.money
+            show = facts.points if name == "ebit_margin_change" else facts.money
             at = {"accounting": MAIN, "adjusted": True, "year": int(year)}
             low, middle, high = (
                 show(*facts.number(data, name, quantile=q, **at)) for q in (LOW, MIDDLE, HIGH)
@@ -206,7 +205,7 @@ def break_even_rows(facts: RoiFacts) -> list[Row]:
             for q in (LOW, MIDDLE, HIGH)
         )
         value = facts.number(data, "value", input=name, quantile=MIDDLE)[0]
-        if math.isfinite(value) and (value > 0 or cost):
+        if math.isfinite(value) and value > 0:
             middle = facts.say("break_even.at_most" if cost else "break_even.at_least", x=middle)
         cells: list[Text] = [
             (facts.in_unit(name, facts.number(data, "central", input=name)[0]), facts.base(name)),
@@ -223,8 +222,8 @@ def break_even_rows(facts: RoiFacts) -> list[Row]:
 def _needed(facts: RoiFacts, name: str, x: float, error: float, cost: bool) -> str:
     if math.isinf(x):
         return facts.say("break_even.any" if cost else "break_even.no_size")
-    if x == 0 and not cost:
-        return facts.say("break_even.nothing")
+    if x == 0:
+        return facts.say("break_even.not_free" if cost else "break_even.nothing")
     return facts.in_unit(name, x, error)
 
 

@@ -9,6 +9,7 @@ from softseg.report.amounts import customers as whole_number
 from softseg.report.amounts import listing, with_unit
 from softseg.report.figures.roi_axis import has_spike
 from softseg.report.roi import numbers
+from softseg.report.roi.compared import against_nothing, told
 from softseg.report.roi.facts import HIGH, LOW, MAIN, MIDDLE, PUBLISHED, RoiFacts
 
 NOTICEABLE: Final = 0.01
@@ -19,12 +20,15 @@ SAME_MEAN: Final = 0.03
 """Share of the band's width by which mean and median must differ to be called different."""
 ALL_LOST: Final = -1.0 + 1e-9
 """ROI up to which all that was spent is lost."""
+RARE: Final = 0.001
+"""Probability below which only that is said."""
 ON_SUCCESS: Final = ("no_effect", "realisation")
 
 
 def findings(facts: RoiFacts) -> list[str]:
     """Return what the programme brings, in a handful of sentences."""
     lines = [
+        against_nothing(facts),
         _npv(facts),
         _pays(facts),
         _roi(facts),
@@ -61,7 +65,7 @@ def gain_or_loss(facts: RoiFacts, x: float, error: float = math.nan, key: str = 
 def _pays(facts: RoiFacts) -> str:
     chance = facts.headline("p_npv_positive")[0]
     key = "pays_never" if chance <= 0 else "pays_always" if chance >= 1 else "pays"
-    line = facts.say(f"finding.{key}", cases=facts.cases(chance))
+    line = told(facts, f"finding.{key}", cases=facts.cases(chance))
     if facts.assumptions.hurdle == 0:
         return line
     above = facts.cases(facts.headline("p_roi_above_hurdle")[0])
@@ -76,9 +80,9 @@ def _roi(facts: RoiFacts) -> str:
     shown = facts.ratio(*median)
     if low[0] == high[0]:
         return facts.say("finding.roi_point", median=shown)
-    known = float(f"{abs(median[0]):.{numbers.digits(*median)}g}")
-    rest = numbers.cents(known, facts.currency, facts.language)
-    first = facts.say(
+    rest = numbers.cents(abs(numbers.as_shown(*median)), facts.currency, facts.language)
+    first = told(
+        facts,
         "finding.roi_gain" if median[0] >= 0 else "finding.roi_loss",
         median=shown,
         one=facts.money(1.0),
@@ -170,7 +174,7 @@ def reading(facts: RoiFacts) -> tuple[str, list[str]]:
     draws = facts.draws("npv")
     lost = int((np.quantile(draws, (np.arange(100) + 0.5) / 100) < 0).sum())
     lines = [
-        facts.say("reading.loss", count=lost) if lost else facts.say("reading.no_loss"),
+        told(facts, "reading.loss", count=lost) if lost else told(facts, "reading.no_loss"),
         facts.say("reading.band", low=facts.money(*low), high=facts.money(*high)),
         _middle(facts, median, high[0] - low[0]),
         _extremes(facts),
@@ -199,7 +203,7 @@ def _extremes(facts: RoiFacts) -> str:
         return facts.say("reading.stacked")
     listed = listing([quoted(facts, n) for n in inputs], facts.say("and"))
     return facts.say(
-        "reading.extremes",
+        "reading.extremes" if chance[0] >= RARE else "reading.extremes_rare",
         scenario=facts.scenario(name),
         count=len(inputs),
         inputs=listed,
@@ -231,7 +235,10 @@ def density_told(facts: RoiFacts) -> str:
 
 def captions(facts: RoiFacts) -> dict[str, str]:
     """Return the captions that depend on what was found, by figure."""
-    found = {name: [facts.say(f"{name}.caption")] for name in ("density", "needed", "frontier")}
+    told_of = ("fan", "density", "needed", "frontier")
+    found = {name: [facts.say(f"{name}.caption")] for name in told_of}
+    if facts.headline("payback", quantile=MIDDLE)[0] <= facts.horizon:
+        found["fan"].append(facts.say("fan.diamond"))
     if has_spike(facts.draws("roi")):
         found["density"].append(facts.say("density.cut"))
     if 0 < facts.no_effect < 1:

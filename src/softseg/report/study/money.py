@@ -303,9 +303,11 @@ def implied_rows(facts: StudyFacts) -> list[Row]:
             for a in (False, True)
         ]
         rows.append((facts.numbered(k), cells))
-    whole: list[Text] = [
-        facts.range_of(found.sel(adjusted=a), "uplift", shown) for a in (False, True)
-    ]
+    whole: list[Text] = []
+    for a in (False, True):  # the average, for it is the sum of those above
+        at = found.sel(adjusted=a)
+        mean = shown(roi.number(at, "mean_uplift")[0])
+        whole.append((mean, facts.range_of(at, "uplift", shown)[1]))
     rows.append((facts.say("implied.all"), whole))
     stated = float(found["stated_uplift"])
     if np.isfinite(stated):

@@ -15,7 +15,7 @@ from softseg.report.roi import text as roi_text
 from softseg.report.study import money, pictures, tables, text
 from softseg.report.study.facts import StudyFacts, kept
 from softseg.report.study.withheld import SeenFacts
-from softseg.report.text import Phrase, phrases
+from softseg.report.text import Phrase, phrases, value_inside, value_origin
 from softseg.results.files import replace_file
 from softseg.wording import say
 
@@ -137,6 +137,7 @@ def _segments(facts: StudyFacts) -> dict[str, Any]:
         "power": tables.power_rows(facts),
         "size_head": tables.size_head(facts),
         "sizes": tables.size_rows(facts),
+        "value_note": value_origin(facts.every) if value_inside(facts.every) else "",
         "withheld_note": text.withheld_note(facts),
         "certainty_line": text.certainty(facts),
         "verdict_names": segment_tables.verdict_labels(facts.every),

@@ -111,7 +111,8 @@ def _together(facts: StudyFacts, found: Any) -> str:
     roi = facts.roi
     best, whole = (roi.money(*roi.number(found, f"{of}_mean_npv")) for of in ("best", "whole"))
     if not bool(found["pays"]):
-        return facts.say("summary.best_loses", amount=best)
+        key = "best_loses" if bool(found["treat"].any()) else "none_pays"
+        return facts.say(f"summary.{key}.{roi.assumptions.counterfactual}", amount=best)
     every = bool(found["treat"].all())
     return facts.say(
         "summary.best_all" if every else "summary.best",

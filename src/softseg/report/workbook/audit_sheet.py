@@ -25,6 +25,8 @@ from softseg.wording import number, say
 TOLERANCE: Final = 1e-9
 """Relative difference up to which a recalculated number counts as the same."""
 QUANTILES: Final = (0.05, 0.5, 0.95)
+STATED: Final = 15
+"""Digits of a number that somebody stated: all of them."""
 SAME_LAW: Final = 0.02
 """By how much the probability of many draws' median may differ from ½ under the input's range."""
 WIDTHS: Final = (46, 24, 26, 26, 18, 18, 18, 18, 40, 14, 14, 14, 14, 60)
@@ -229,7 +231,10 @@ def _family(law: Marginal, language: str) -> str:
 
 
 def _parameters(law: Marginal, language: str) -> str:
-    parts = [f"{name} = {plain_number(x, language)}" for name, x in law.parameters.items()]
+    parts = [
+        f"{name} = {plain_number(x, language, STATED if name == 'value' else 6)}"
+        for name, x in law.parameters.items()
+    ]
     return "; ".join(parts)
 
 
@@ -243,7 +248,7 @@ def _how_read(assumptions: Assumptions, entry: Input, language: str) -> str:
     if entry.low is None or entry.high is None:
         return say("workbook.read.point", language)
     shown = {
-        key: plain_number(x, language)
+        key: plain_number(x, language, STATED)
         for key, x in (("low", entry.low), ("likely", entry.likely), ("high", entry.high))
         if x is not None
     }

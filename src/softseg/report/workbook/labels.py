@@ -24,9 +24,9 @@ def role_label(entry: Input, language: str) -> str:
     return role if entry.effect is None else f"{role}: {choice('effect', entry.effect, language)}"
 
 
-def plain_number(x: float, language: str) -> str:
-    """Return a number with up to six digits that matter and no zeros behind them."""
-    return format_decimal(float(f"{x:.6g}"), format="#,##0.############", locale=language)
+def plain_number(x: float, language: str, digits: int = 6) -> str:
+    """Return a number with the digits that matter, so many at most, and no zeros behind them."""
+    return format_decimal(float(f"{x:.{digits}g}"), format="#,##0.############", locale=language)
 
 
 def base_label(assumptions: Assumptions, entry: Input, language: str) -> str:

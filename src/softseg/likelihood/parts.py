@@ -18,7 +18,7 @@ def has_large_tables(layout: Layout) -> bool:
     return any(_cut_down(slot) for slot in layout.slots) or _many(layout.observed_table)
 
 
-def compact(statistics: Statistics, patterns: slice) -> Statistics:
+def compact(statistics: Statistics, patterns: slice | NDArray[np.intp]) -> Statistics:
     """Return some patterns, their tables cut down to the cells that these patterns have.
 
     A table of counts with exposures has a cell for every distinct pair: for many customers and

@@ -1,0 +1,58 @@
+"""What evidence, occupied segments and survival say beside the recommendation of `choose`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from softseg.families.base import Array
+from softseg.inference.evidence import probabilities
+from softseg.inference.flows import survivors
+from softseg.inference.telescoping import Occupied
+
+if TYPE_CHECKING:
+    from softseg.inference.choose import Candidate
+
+Reason = tuple[str, dict[str, float]]
+"""A key of the catalogue with its values."""
+LOOSE_RHAT: Final = 1.05
+"""R-hat up to which a short run serves to compare numbers of segments."""
+
+
+def second_opinions(
+    candidates: Sequence["Candidate"], by_loo: int, occupied: Occupied | None
+) -> list[Reason]:
+    """Return what evidence and occupied segments say, and whether they agree with prediction."""
+    reasons: list[Reason] = []
+    said = {"loo": float(by_loo)}
+    known = [c for c in candidates if c.evidence.usable]
+    if known:
+        p = probabilities([c.evidence.log for c in known])
+        said["evidence"] = float(known[int(p.argmax())].n_segments)
+        values = {"k": said["evidence"], "p": float(p.max())}
+        reasons.append(("choose.evidence", values))
+    unknown = [c for c in candidates if not c.evidence.usable]
+    if unknown:
+        values = {f"k{c.n_segments}": float(c.n_segments) for c in unknown}
+        reasons.append(("choose.no_evidence", values))
+    if occupied is not None and not occupied.rhat < LOOSE_RHAT:
+        reasons.append(("choose.occupied_unsettled", {"rhat": occupied.rhat}))
+    elif occupied is not None:
+        said["occupied"] = float(occupied.mode)
+        p_mode = float(occupied.probability().max())
+        reasons.append(("choose.occupied", {"k": said["occupied"], "p": p_mode}))
+    if len(said) > 1:
+        agree = len(set(said.values())) == 1
+        reasons.append((f"choose.{'agree' if agree else 'disagree'}", said))
+    return reasons
+
+
+def survival(
+    candidates: Sequence["Candidate"], flows: Sequence[Array], taken: "Candidate"
+) -> list[Reason]:
+    """Return which segments survive from the recommended number to the next one tried."""
+    at = candidates.index(taken)
+    if at + 1 >= len(candidates) or taken.n_segments == 1:
+        return []
+    stay = survivors(flows[at])
+    values: dict[str, float] = {"k": taken.n_segments, "next": candidates[at + 1].n_segments}
+    key = "choose.survive" if stay else "choose.survive_none"
+    return [(key, values | {f"s{a + 1}": float(a + 1) for a in stay})]

@@ -1,0 +1,197 @@
+"""The log marginal likelihood against closed forms, enumeration and published values."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import betaln
+from scipy.stats import norm
+
+from builders import frame_of, schema_of, truth
+from inference.test_telescoping import ten_rows
+from softseg.errors import UsageError
+from softseg.inference.evidence import Evidence, Labels, Proposal, bridge, evidence, probabilities
+from softseg.inference.gibbs import gibbs
+from softseg.inference.modes import find_modes
+from softseg.inference.skew_normal import SkewNormals
+from softseg.inference.space import Space
+from softseg.likelihood.statistics import reduce
+from softseg.models.mixture import specify
+from softseg.priors import Prior
+from softseg.tables.prepare import prepare
+from softseg.tables.schema import PriorSchema
+
+
+def found_for(table, k, *, alpha=1.0, n_draws=2000, n_chains=4, seed=1, used=4000) -> Evidence:
+    prior = PriorSchema.of(Prior("Dirichlet", alpha=alpha))
+    mixture = specify(table.schema.model_copy(update={"share": prior}), k)
+    statistics = reduce(table)
+    first, second, third = np.random.default_rng(seed).spawn(3)
+    mode = find_modes(statistics, mixture, n_starts=4, rng=first).best.values
+    draws, _ = gibbs(
+        statistics, mixture, [mode] * n_chains, n_draws=n_draws, n_tune=100,
+        rngs=second.spawn(n_chains),
+    )  # fmt: skip
+    return evidence(Space.of(mixture, statistics), draws.values, third, n_draws=used)
+
+
+def answers(reference_data, name):
+    frame = pd.read_csv(reference_data(name)).astype(str)
+    return prepare(frame, schema_of(dict.fromkeys(frame, "categorical")))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("values", -553.7962), ("carcinoma", -540.0676)])
+def test_one_segment_in_closed_form(reference_data, name, expected):
+    table = answers(reference_data, f"{name}.csv")
+    found = found_for(table, 1, n_draws=500)
+    assert found.labels == "one"
+    assert found.error < 0.02
+    assert found.log == pytest.approx(expected, abs=max(4 * found.error, 1e-3))
+    closed = sum(
+        betaln(1.0 + (column == 0).sum(), 1.0 + (column == 1).sum())
+        for column in table.columns.values()
+    )
+    assert closed == pytest.approx(expected, abs=1e-4)
+
+
+def test_two_segments_of_values(reference_data):
+    """-523.66 ± 0.02: bridge sampling on 20,000 draws of another program."""
+    found = found_for(answers(reference_data, "values.csv"), 2)
+    assert found.error < 0.02
+    assert found.log == pytest.approx(-523.66, abs=0.02 + 3 * found.error)
+
+
+@pytest.mark.parametrize(
+    ("k", "alpha", "expected"),
+    [
+        (1, 1.0, -23.781973),
+        (2, 1.0, -22.477990),
+        (3, 1.0, -22.020350),
+        (2, 0.1, -23.329696),
+        (3, 0.1, -23.034360),
+    ],
+)
+def test_enumerated_evidence_of_ten_rows(k, alpha, expected):
+    """Reference values: enumeration of all K^10 partitions."""
+    found = found_for(ten_rows(), k, alpha=alpha)
+    assert found.labels == ("one" if k == 1 else "symmetrised")
+    assert found.error < 0.08
+    assert found.log == pytest.approx(expected, abs=4 * found.error + 1e-3)
+
+
+def test_separated_labels_count_all_permutations():
+    """Segments far apart, sampler in one labelling: log K! is in, labels do not matter."""
+    kinds = {"x": "gaussian", "n": "poisson"}
+    frame, _ = frame_of(kinds, truth(kinds, (0.5, 0.3, 0.2)), 150, np.random.default_rng(3))
+    table = prepare(frame, schema_of(kinds))
+    mixture, statistics = specify(table.schema, 3), reduce(table)
+    first, second, third = np.random.default_rng(2).spawn(3)
+    mode = find_modes(statistics, mixture, n_starts=4, rng=first).best.values
+    draws, _ = gibbs(
+        statistics, mixture, [mode] * 2, n_draws=1000, n_tune=100, rngs=second.spawn(2)
+    )
+    space = Space.of(mixture, statistics)
+    found = evidence(space, draws.values, third, n_draws=1000)
+    assert found.labels == "separated"
+    assert found.stray < 0.01
+    assert found.error < 0.05
+    assert found.usable
+    orders = np.argsort(np.random.default_rng(7).random(draws.values.share.shape), axis=-1)
+    mixed = evidence(space, draws.values.permuted(orders), np.random.default_rng(9), n_draws=1000)
+    assert mixed.log == pytest.approx(found.log, abs=4 * np.hypot(found.error, mixed.error))
+
+
+def test_bridge_finds_the_constant_of_a_normal_density():
+    """p̃ = 3 · e^(−u²/2) over a proposal that is off: Z = 3 √(2π)."""
+    rng = np.random.default_rng(4)
+    place, scale = 0.4, 1.3
+
+    def log_ratio(u):
+        return np.log(3.0) - 0.5 * u**2 - norm.logpdf(u, place, scale)
+
+    log_z, error = bridge(
+        log_ratio(rng.standard_normal((4, 2000))), log_ratio(rng.normal(place, scale, 8000))
+    )
+    expected = np.log(3.0 * np.sqrt(2.0 * np.pi))
+    assert error < 0.01
+    assert log_z == pytest.approx(expected, abs=4 * error)
+
+
+def test_proposals_that_all_miss_give_no_evidence():
+    log_z, error = bridge(np.zeros((2, 50)), np.full(100, -np.inf))
+    assert np.isnan(log_z)
+    assert error == np.inf
+    assert not Evidence(log_z, error, "separated", 1.0).usable
+
+
+def test_moving_labels_keeps_the_density_and_ends_in_the_piece():
+    space = Space.of(specify(ten_rows().schema, 3), reduce(ten_rows()))
+    points = np.random.default_rng(5).normal(size=(60, space.size))
+    labels = Labels.of(space, points)
+    moved, _ = labels.moved(points)
+    again, outside = labels.moved(moved)
+    assert not outside.any()
+    np.testing.assert_allclose(again, moved)
+    np.testing.assert_allclose(space.log_densities(moved)[0], space.log_densities(points)[0])
+    permuted = labels.permuted(points, (2, 0, 1))
+    values = space.values(points).permuted(np.array([2, 0, 1]))
+    np.testing.assert_allclose(space.values(permuted).share, values.share)
+    np.testing.assert_allclose(labels.moved(permuted)[0], moved)
+
+
+def test_skewed_marginals_fit_and_have_a_density():
+    rng = np.random.default_rng(6)
+    points = np.stack([np.log(rng.gamma(1.5, 1.0, 2000)), rng.standard_t(5, 2000)], axis=1)
+    marginals = SkewNormals.of(points)
+    z, log_slope = marginals.scores(points)
+    np.testing.assert_allclose(marginals.points(z), points, atol=1e-8)
+    assert np.abs(z.mean(axis=0)).max() < 0.1
+    assert np.abs(z.std(axis=0) - 1.0).max() < 0.1
+    assert np.abs((z**3).mean(axis=0)).max() < 0.35
+    h = 1e-5
+    wide = (marginals.scores(points + h)[0] - marginals.scores(points - h)[0]) / (2.0 * h)
+    np.testing.assert_allclose(np.log(wide).sum(axis=1), log_slope, atol=1e-6)
+    still = SkewNormals.of(np.full((50, 1), 2.0))
+    assert still.points(np.zeros((1, 1)))[0, 0] == pytest.approx(2.0)
+
+
+def test_proposal_integrates_to_one():
+    rng = np.random.default_rng(8)
+    proposal = Proposal.of(np.log(rng.gamma(2.0, 1.0, (1500, 1))))
+    grid = np.linspace(-30.0, 12.0, 40001)[:, None]
+    total = np.exp(proposal.log_density(grid)).sum() * (grid[1, 0] - grid[0, 0])
+    assert total == pytest.approx(1.0, abs=1e-4)
+    assert proposal.draw(rng, 5).shape == (5, 1)
+
+
+def test_labels_with_a_meaning_are_left_alone():
+    table = ten_rows()
+    entry = table.schema.indicators["a"]
+    priors = [PriorSchema.of(Prior("Beta", alpha=a, beta=b)) for a, b in ((9.0, 1.0), (1.0, 9.0))]
+    mine = entry.model_copy(update={"priors": {"probability": priors}})
+    schema = table.schema.model_copy(update={"indicators": {**table.schema.indicators, "a": mine}})
+    mixture, statistics = specify(schema, 2), reduce(table)
+    start = mixture.draw_prior(np.random.default_rng(1))
+    draws, _ = gibbs(
+        statistics, mixture, [start] * 2, n_draws=800, n_tune=50,
+        rngs=np.random.default_rng(2).spawn(2),
+    )  # fmt: skip
+    found = evidence(Space.of(mixture, statistics), draws.values, np.random.default_rng(3))
+    assert found.labels == "meaningful"
+    assert found.stray == 0.0
+    assert np.isfinite(found.log)
+
+
+def test_too_few_draws_are_refused():
+    table = ten_rows()
+    mixture, statistics = specify(table.schema, 2), reduce(table)
+    values = mixture.draw_prior(np.random.default_rng(1)).map(lambda array: array[None, None])
+    with pytest.raises(UsageError, match="Give more draws for the evidence"):
+        evidence(Space.of(mixture, statistics), values, np.random.default_rng(1))
+
+
+def test_probabilities_of_the_number():
+    p = probabilities([-10.0, -9.0, np.nan])
+    assert p[2] == 0.0
+    assert p[1] / p[0] == pytest.approx(np.e)
+    assert np.isnan(probabilities([np.nan])).all()
+    assert probabilities([-1.0, -1.0], np.log([0.9, 0.1]))[0] == pytest.approx(0.9)
