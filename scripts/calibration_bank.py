@@ -150,6 +150,11 @@ def two_true_modes(rng: np.random.Generator) -> Setup:
     return Setup(columns, 2)
 
 
+def nothing_but_constants(rng: np.random.Generator) -> Setup:
+    """Every column holds one value only."""
+    return Setup({"a": ("gaussian", np.full(200, 3.0)), "b": ("poisson", np.full(200, 2.0))}, 2)
+
+
 def duplicated_column(rng: np.random.Generator) -> Setup:
     """One column stands twice in the table under two names."""
     columns = dict(_apart(rng, _two(rng, 400), 3))
@@ -315,7 +320,7 @@ BROKEN: dict[str, Callable[[np.random.Generator], Setup]] = {
     maker.__name__: maker
     for maker in (
         too_many_segments, two_segments_of_one, one_gaussian_alone, one_binary_alone, two_binaries,
-        two_true_modes, duplicated_column, sum_of_columns, local_dependence,
+        two_true_modes, nothing_but_constants, duplicated_column, sum_of_columns, local_dependence,
         size_behind_everything, heavy_tails, skewed_as_gaussian, excess_zeros, overdispersed,
         heaped_values, zeros_as_amounts, outliers, typing_error, switching, nearly_equal,
         too_few_draws, one_start, wrong_prior, wrong_spread, few_customers, wrong_unit, capped,
