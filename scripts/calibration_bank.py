@@ -22,6 +22,10 @@ from softseg.tables.prepare import prepare
 from softseg.tables.schema import IndicatorSchema, PriorSchema, Schema
 
 N_GOOD = 50
+PASSED_RIGHTLY = {
+    "one_start": "the dispersed chains find the mode of 60 starts, so that nothing is wrong with it"
+}
+"""Why a broken set-up that passes does so, where it has been looked into."""
 type Columns = Mapping[str, tuple[str, np.ndarray]]
 """Family and cells of each indicator."""
 
