@@ -7,7 +7,7 @@ mean is the one that tables are drawn from. Compared are the mean and the spread
 parameter's place in its prior, and of the log-likelihood's place among those of fresh pairs of
 parameters and table, with errors that allow for the chain's autocorrelation.
 
-Ten customers, of whom one has an empty cell, two segments, one indicator of the family: with so
+Four customers, of whom one has an empty cell, two segments, one indicator of the family: with so
 few data one sweep moves far. Counts have exposures.
 """
 
@@ -25,7 +25,7 @@ from softseg.tables.prepare import prepare
 from softseg.tables.schema import IndicatorSchema, Schema
 from softseg.tables.table import Table
 
-N_CUSTOMERS, N_SEGMENTS = 10, 2
+N_CUSTOMERS, N_SEGMENTS = 4, 2
 N_CHAINS, N_STEPS, N_FRESH = 4, 1500, 4000
 SAME = 4.0
 """Largest distance in standard errors that agrees."""

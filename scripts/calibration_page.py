@@ -41,7 +41,7 @@ stand, which is conditional on the table and need not be uniform.
 """
 JOINT = f"""## Joint test of the Gibbs updates
 
-`python scripts/calibrate.py joint`. Parameters from the prior, then in turns a table of ten
+`python scripts/calibrate.py joint`. Parameters from the prior, then in turns a table of four
 customers given the parameters and one sweep given the table (Geweke 2004):
 {calibration_joint.N_CHAINS} chains of {calibration_joint.N_STEPS:,} sweeps. The parameters that
 come by must have the prior's distribution. *z* is the distance of mean and spread of every
