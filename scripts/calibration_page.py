@@ -1,119 +1,212 @@
-"""The page docs/calibration.md: what the calibration has found, in tables."""
+"""The page docs/calibration.md: what the calibration has found, in tables and pictures."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import calibration_bank
+import calibration_joint
+import calibration_ranks
 import calibration_survival
+from calibration_bands import p_values, picture
 
-NOMINAL = 0.9
-NOTHING = "– | –"
+METHOD_NAMES = {"gibbs": "Gibbs sampling", "laplace": "Importance sampling", "nuts": "NUTS"}
+SIGNIFICANT = 0.01
+HEAD = """# Calibration
+
+Written by `make calibrate`; do not edit. What is proved here: the truth has uniform ranks among
+the draws, Gibbs updates leave the joint distribution alone, every method meets reference
+posteriors, the verdicts flag broken set-ups and pass good ones, intervals cover the truth as often
+as they say, and a run survives. Each part says which state of the code its figures come from.
+"""
+RANKS = f"""## Ranks of the truth
+
+`make calibrate`, or `python scripts/calibrate.py ranks`. Simulation-based calibration (Talts et al.
+2018): the truth of every table is drawn from the frozen prior, {calibration_ranks.N_CUSTOMERS}
+customers in two segments from the truth, two indicators of the family and one Gaussian, one cell
+in ten missing; then the truth's rank among 99 draws of the method. If method and model are right,
+all 100 ranks are equally likely. Ranked are all parameters, the shares, and two quantities that
+depend on the data, the log-likelihood and the membership of the first customer (Modrák et al.
+2023). Segments are numbered by their mean of the Gaussian in the truth and in every draw, whose
+prior sets the segments of some nine tables in ten well apart. No table is left out. All methods
+see the same tables, {calibration_ranks.N_SIMULATIONS:,} per family when the run is complete; the
+same command goes on where it stopped.
+
+A quantity counts as outside where its ranks leave the 99 % simultaneous band of Säilynoja, Bürkner
+and Vehtari (2022) anywhere; about one in a hundred does so by chance. *Smallest p, adjusted* is
+the smallest p value of a family times the number of its quantities, below the table that of all
+families times the number of all: below {SIGNIFICANT} something is wrong. Importance draws are used
+whether their weights stand or not; *passed only* repeats the test with the tables whose weights
+stand, which is conditional on the table and need not be uniform.
+"""
+JOINT = f"""## Joint test of the Gibbs updates
+
+`python scripts/calibrate.py joint`. Parameters from the prior, then in turns a table of four
+customers given the parameters and one sweep given the table (Geweke 2004):
+{calibration_joint.N_CHAINS} chains of {calibration_joint.N_STEPS:,} sweeps. The parameters that
+come by must have the prior's distribution. *z* is the distance of mean and spread of every
+quantity's place in its prior (and of the log-likelihood's among fresh pairs), in standard errors
+that allow for autocorrelation; it should lie within ±{calibration_joint.SAME:.0f}.
+"""
+REFERENCES = """## Reference posteriors
+
+`python scripts/calibrate.py references`. Means of all parameters, shares and the log-likelihood
+against long runs: six models of our own, frozen in tests/reference/posteriors.json by
+`python scripts/calibration_references.py`, and `low_dim_gauss_mix` of posteriordb, whose draws come
+from Stan. *Errors* is the largest distance in combined Monte Carlo errors; it should be below 4.
+"""
+BANK = """## Broken and good set-ups
+
+`python scripts/calibrate.py bank`. Every set-up is fitted with the defaults of `fit`, but where
+the fault lies in them, and is flagged where the gate fails, the fit verdict is not good, or the
+table is refused. Broken set-ups are such as users bring; good ones have a right model and segments
+that can be told apart.
+"""
 
 
-def page(
-    coverage: Mapping[str, Any], agreement: Mapping[str, Any], survival: Mapping[str, Any]
-) -> str:
-    """Return the page as Markdown."""
-    parts = [
-        "# Calibration",
-        "",
-        "Written by `make calibrate`; do not edit. What is proved here: intervals cover the truth "
-        "as often as they say, the samplers have the same posterior, and a run survives.",
-        "",
-        "## Coverage of the 90 % intervals",
-        "",
-        "Three segments, nine indicators (two Gaussian, one of every other family but the "
-        "asinh-normal), 5 % of the cells missing. The truth of every table is drawn from the "
-        "frozen prior, no table is discarded, whatever the gate said. *z* is the distance from "
-        "90 % in standard errors clustered by table; it should lie within ±3.",
-        "",
-        "- **By order**: segments numbered by their mean of the first indicator, in the truth and "
-        "in every draw. Needs no identified labels: exact for a sampler that is right.",
-        "- **As delivered**: the labels of the package, matched once per table to the true "
-        "segments. Includes the tables whose segments the gate declares not identified.",
-        "- **Passed**: as delivered, only tables that the gate let through.",
-        "",
-        "Memberships that are 0 or 1 to the last digit, in the truth and in every draw, have an "
-        "interval without width and count as covered, which lifts that line above 90 %. "
-        "*Membership in doubt* leaves out intervals without width.",
-        "",
-    ]
-    sizes = sorted({int(unit.split("/")[0]) for unit in coverage})
-    for n in sizes:
-        tables = [result for unit, result in coverage.items() if unit.split("/")[0] == str(n)]
-        parts += _coverage_of(n, tables)
-    parts += ["## Agreement of Gibbs and NUTS by family", ""]
-    parts += [*_agreement(agreement), ""]
-    parts += calibration_survival.section(survival) if survival else []
+def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page as Markdown and write its pictures.
+
+    Parameters
+    ----------
+    docs
+        Folder of the documentation: ranks are read from calibration/ranks, the sections on coverage
+        from calibration/coverage.md, pictures go to images/calibration.
+    kept
+        Results of ``joint``, ``references``, ``bank`` and ``survival`` by unit.
+    """
+    parts = [HEAD, *_ranks(docs)]
+    for task, section in (("joint", _joint), ("references", _references), ("bank", _bank)):
+        if kept[task]:
+            parts += section(kept[task])
+    coverage = docs / "calibration" / "coverage.md"
+    if coverage.exists():
+        parts.append(coverage.read_text(encoding="utf-8"))
+    if kept["survival"]:
+        parts += calibration_survival.section(kept["survival"])
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _coverage_of(n: int, tables: list[dict[str, Any]]) -> list[str]:
-    passed = [table for table in tables if table["status"] == "good"]
-    failed = defaultdict(int)
-    for table in tables:
-        for name in table["failed"]:
-            failed[name] += 1
-    why = ", ".join(f"{name} {count}" for name, count in sorted(failed.items())) or "none"
+def _ranks(docs: Path) -> list[str]:
+    lines = [RANKS]
+    images = docs / "images" / "calibration"
+    for method, title in METHOD_NAMES.items():
+        found = {
+            name: ranks
+            for name in calibration_ranks.FAMILIES
+            if (ranks := calibration_ranks.read(docs / "calibration" / "ranks", name, method))
+        }
+        if not found:
+            lines += [f"### {title}", "", "Not run yet.", ""]
+            continue
+        images.mkdir(parents=True, exist_ok=True)
+        svg = picture({name: (r.names, r.ranks) for name, r in found.items()}, method)
+        (images / f"ranks-{method}.svg").write_text(svg + "\n", encoding="utf-8")
+        lines += [f"### {title}", "", _state([c for r in found.values() for c in r.commit]), ""]
+        lines += [f"![Ranks among draws of {method}](images/calibration/ranks-{method}.svg)", ""]
+        lines += _rank_table(found, conditional=method == "laplace")
+    return lines
+
+
+def _rank_table(found: Mapping[str, calibration_ranks.Ranks], conditional: bool) -> list[str]:
     lines = [
-        f"### {n} customers, {len(tables)} tables",
-        "",
-        f"The gate let {len(passed)} through; failed checks (a table may fail several): {why}.",
-        "",
-        "| kind | by order | z | as delivered | z | passed | z |",
-        "|---|---|---|---|---|---|---|",
+        "| family | tables | quantities | outside 99 % | smallest p, adjusted | of | "
+        "log-likelihood p | membership p | CPU ms per table |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    kinds = ["share", "parameters", "membership", "membership in doubt"]
-    kinds += sorted(k for k in tables[0]["delivered"] if k not in kinds)
-    for kind in kinds:
-        cells = [
-            _cells(_counts(group, how, kind))
-            for group, how in ((tables, "ordered"), (tables, "delivered"), (passed, "delivered"))
-        ]
-        if any(cell != NOTHING for cell in cells):
-            lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    everything: list[np.ndarray] = []
+    for name, r in found.items():
+        groups = [(name, r.ranks)]
+        if conditional:
+            groups.append((f"{name}, passed only ({r.stands.mean():.0%})", r.ranks[r.stands]))
+        for i, (label, ranks) in enumerate(groups):
+            p = p_values(ranks)
+            if i == 0:
+                everything.append(p)
+            by = dict(zip(r.names, p, strict=True))
+            cost = f"{1000 * r.seconds / len(r.ranks):.0f}" if i == 0 else ""
+            lines.append(
+                f"| {label} | {len(ranks)} | {len(p)} | {(p < SIGNIFICANT).sum()} | "
+                f"{min(1.0, p.min() * len(p)):.3f} | {r.names[int(p.argmin())]} | "
+                f"{by['log_likelihood']:.3f} | {by['membership']:.3f} | {cost} |"
+            )
+    p = np.concatenate(everything)
+    return [
+        *lines,
+        "",
+        f"All families: {(p < SIGNIFICANT).sum()} of {len(p)} quantities outside "
+        f"({np.mean(p < SIGNIFICANT):.1%}); smallest p, adjusted: "
+        f"{min(1.0, p.min() * len(p)):.3f}.",
+        "",
+    ]
+
+
+def _joint(results: Mapping[str, Any]) -> list[str]:
+    lines = [JOINT, _state([r["commit"] for r in results.values()]), ""]
+    lines += ["| family | quantities | largest z | of | least effective sweeps | agrees |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for name, r in sorted(results.items()):
+        z = np.abs(np.array(r["z"]))
+        worst = np.unravel_index(int(z.argmax()), z.shape)
+        what = f"{('mean', 'spread')[int(worst[1])]} of {r['quantities'][int(worst[0])]}"
+        agrees = "yes" if z.max() < calibration_joint.SAME else "no"
+        lines.append(
+            f"| {name} | {len(z)} | {z.max():.2f} | {what} | {r['least_ess']:.0f} | {agrees} |"
+        )
     return [*lines, ""]
 
 
-def _counts(tables: Iterable[dict[str, Any]], how: str, kind: str) -> np.ndarray:
-    """Return covered and all intervals of each table, (table, 2)."""
-    rows = []
-    for table in tables:
-        if kind == "parameters":
-            several = [v for k, v in table[how].items() if "." in k]
-            rows.append(np.sum(several, axis=0))
-        elif kind in table[how]:
-            rows.append(table[how][kind])
-    return np.array(rows, dtype=float).reshape(-1, 2)
+def _references(results: Mapping[str, Any]) -> list[str]:
+    lines = [REFERENCES, _state([r["commit"] for r in results.values()]), ""]
+    lines += ["| model | method | quantities | errors | of | gate |", "|---|---|---|---|---|---|"]
+    for unit, r in results.items():
+        name, method = unit.split("/")
+        lines.append(
+            f"| {name} | {method} | {r['quantities']} | {r['errors']:.2f} | {r['worst']} | "
+            f"{r['gate']} |"
+        )
+    return [*lines, ""]
 
 
-def _cells(counts: np.ndarray) -> str:
-    if len(counts) < 2:
-        return NOTHING
-    rate = counts[:, 0].sum() / counts[:, 1].sum()
-    residual = counts[:, 0] - rate * counts[:, 1]
-    n = len(counts)
-    error = np.sqrt(n / (n - 1) * (residual**2).sum()) / counts[:, 1].sum()
-    z = (rate - NOMINAL) / error if error > 0 else np.nan
-    return f"{rate:.1%} | {z:+.1f}"
-
-
-def _agreement(agreement: Mapping[str, Any]) -> list[str]:
-    lines = [
-        "Two segments, 300 customers, two indicators of the family and one Gaussian; 4 × 2,000 "
-        "draws each. Largest difference over all quantities: of the means in combined Monte Carlo "
-        "errors (bound 4) and in posterior sds (bound 0.1), of the sds (bound 10 %); shapes are "
-        "compared on the log scale.",
+def _bank(results: Mapping[str, Any]) -> list[str]:
+    lines = [BANK, _state([r["commit"] for r in results.values()]), ""]
+    broken = [(u, r) for u, r in results.items() if u.startswith("broken/")]
+    fine = [(u, r) for u, r in results.items() if u.startswith("good/")]
+    flagged = sum(r["flagged"] for _, r in broken)
+    passed = sum(not r["flagged"] for _, r in fine)
+    lines += [
+        f"**{flagged} of {len(broken)} broken set-ups were flagged, {passed} of {len(fine)} good "
+        "ones passed.**",
         "",
-        "| family | quantities | means, errors | means, sds | sds | agrees |",
+        "| broken set-up | table | flagged | gate | failed | fit verdict |",
         "|---|---|---|---|---|---|",
     ]
-    for family, found in sorted(agreement.items()):
-        agrees = found["errors"] < 4 and found["sds"] < 0.1 and found["spread"] < 0.1
-        lines.append(
-            f"| {family} | {found['quantities']} | {found['errors']:.2f} | {found['sds']:.3f} | "
-            f"{found['spread']:.1%} | {'yes' if agrees else 'no'} |"
-        )
-    return lines
+    for unit, r in broken:
+        flagged_or_why = _yes(unit.split("/")[1], r["flagged"])
+        lines.append(f"| {r['what']} | {r['about']} | {flagged_or_why} | {_verdicts(r)} |")
+    stopped = [(u, r) for u, r in fine if r["flagged"]]
+    if stopped:
+        lines += ["", "Good set-ups that were flagged:", ""]
+        lines += ["| set-up | table | gate | failed | fit verdict |", "|---|---|---|---|---|"]
+        lines += [f"| {u} | {r['about']} | {_verdicts(r)} |" for u, r in stopped]
+    return [*lines, ""]
+
+
+def _yes(name: str, flagged: bool) -> str:
+    if flagged:
+        return "yes"
+    why = calibration_bank.PASSED_RIGHTLY.get(name)
+    return "**no**" + (f": {why}" if why else "")
+
+
+def _verdicts(result: Mapping[str, Any]) -> str:
+    return f"{result['gate']} | {', '.join(result['failed']) or '–'} | {result['fit']}"
+
+
+def _state(commits: Sequence[str]) -> str:
+    """Return the states of the code behind some figures in words."""
+    known = list(dict.fromkeys(commits))
+    word = "commit" if len(known) == 1 else "commits"
+    return f"State of the code: {word} {', '.join(known)}."

@@ -10,7 +10,7 @@ What makes it fast, each measured in docs/benchmarks/kernel.md:
   index is negative, nor whether two rows overlap, and makes vector instructions of the loops.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -24,7 +24,7 @@ TILE = 4
 """Segments that are taken together: what the code of `fill` and `gather` spells out."""
 
 COMPILED = FAST
-IN_ORDER: dict[str, Any] = CACHED | {"fastmath": {"contract", "nsz"}}
+IN_ORDER: Final[dict[str, Any]] = CACHED | {"fastmath": {"contract", "nsz"}}
 """For the loops over columns of codes. Of a sum in any order the compiler would make a vector of
 columns, but there are only two or three."""
 
@@ -45,8 +45,10 @@ def ready(joined, start, weights, table):  # pragma: no cover
     n_segments = len(start)
     width = (n_segments + TILE - 1) // TILE * TILE
     padded_start, padded_weights = np.zeros(width), np.zeros((width, weights.shape[1]))
-    padded_start[:n_segments] = start
-    padded_weights[:n_segments] = weights
+    for k in range(n_segments):  # no slices: their errors about shapes take seconds to compile
+        padded_start[k] = start[k]
+        for c in range(weights.shape[1]):
+            padded_weights[k, c] = weights[k, c]
     return padded_start, padded_weights, joint_tables(joined.parts, table, width)
 
 
@@ -55,7 +57,7 @@ def fill(dense, codes, start, weights, tables, first, n, joint):  # pragma: no c
     """Write L of n patterns from `first` on into the block; padding segments get 0."""
     fill_codes(codes, start, tables, first, n, joint)
     n_columns, n_patterns = dense.shape
-    column = dense.reshape(dense.size)
+    column = dense.ravel()
     for k in range(0, len(start), TILE):
         row = U(k * BLOCK)
         for c in range(0, n_columns, 2):
@@ -78,7 +80,7 @@ def fill(dense, codes, start, weights, tables, first, n, joint):  # pragma: no c
 def fill_codes(codes, start, tables, first, n, joint):  # pragma: no cover
     """Write start and the sums of the tables into the block."""
     n_columns, n_patterns = codes.shape
-    code, number, width = codes.reshape(codes.size), tables.reshape(tables.size), U(len(start))
+    code, number, width = codes.ravel(), tables.ravel(), U(len(start))
     for k in range(0, len(start), TILE):
         row, k0, k1, k2, k3 = U(k * BLOCK), U(k), U(k + 1), U(k + 2), U(k + 3)
         start_0, start_1, start_2, start_3 = start[k], start[k + 1], start[k + 2], start[k + 3]
@@ -138,7 +140,7 @@ def gather(dense, codes, n_segments, first, n, joint, sums):  # pragma: no cover
             size += joint[row + i]
         sizes[k] += size
     n_columns, n_patterns = dense.shape
-    column = dense.reshape(dense.size)
+    column = dense.ravel()
     for k in range(0, len(sizes), TILE):
         row = U(k * BLOCK)
         for c in range(0, n_columns, 2):
@@ -176,7 +178,7 @@ def add_tile(by_dense, k, c, x0, x1, x2, x3):  # pragma: no cover
 def gather_codes(codes, first, n, joint, by_table):  # pragma: no cover
     """Add the block's memberships to the joint tables."""
     n_columns, n_patterns = codes.shape
-    code, number = codes.reshape(codes.size), by_table.reshape(by_table.size)
+    code, number = codes.ravel(), by_table.ravel()
     width = U(by_table.shape[1])
     for k in range(0, by_table.shape[1], TILE):
         row, k0, k1, k2, k3 = U(k * BLOCK), U(k), U(k + 1), U(k + 2), U(k + 3)

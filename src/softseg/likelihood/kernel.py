@@ -156,9 +156,12 @@ def membership_kernel(dense, joined, start, weights, table):  # pragma: no cover
         fill(dense, joined.codes, start, weights, tables, first, n, joint)
         normalise(n_segments, n, joint, largest, total)
         log_densities(once, 0, n, largest, total)
-        log_density[first : first + n] = largest[:n]
+        for i in range(n):
+            log_density[first + i] = largest[i]
         for k in range(n_segments):
-            membership[k, first : first + n] = joint[k * BLOCK : k * BLOCK + n] / total[:n]
+            row, out = U(k * BLOCK), membership[k, first : first + n]
+            for i in range(U(n)):
+                out[i] = joint[row + i] / total[i]
     return membership, log_density
 
 

@@ -269,8 +269,8 @@ def _combinations(present: Sequence[Array], n_patterns: int) -> tuple[Array, NDA
     """Return the distinct combinations of observed indicators and each pattern's one."""
     if not present:
         return np.empty((1, 0)), np.zeros(n_patterns, dtype=np.intp)
-    combinations, which = np.unique(np.stack(present, axis=1), axis=0, return_inverse=True)
-    return combinations, which.reshape(-1)
+    found = distinct(present)
+    return np.stack([column[found.row] for column in present], axis=1), found.pattern_of_row
 
 
 def _total(terms: Sequence[Any]) -> Any:
