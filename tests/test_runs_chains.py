@@ -16,6 +16,7 @@ from small_run import write_small
 from softseg.errors import FileError
 from softseg.results import files
 from softseg.runs.chains import CHAINS, ChainFolder
+from softseg.runs.choosing import choose_file, write_choice
 from softseg.runs.folder import POSTERIOR, open_run
 from softseg.runs.manifest import MANIFEST, Options
 from softseg.runs.repeat import rerun
@@ -180,6 +181,38 @@ def test_a_full_disk_leaves_the_run_before(
         segment(table, schema, QUICK.model_copy(update={"seed": 2}), folder, cores=1)
     assert all((folder / name).read_bytes() == body for name, body in before.items())
     assert not chain_files(folder)
+
+
+# --- a choice that is cut off
+
+
+def test_a_choice_that_was_cut_off_goes_on(
+    given: tuple[Path, Schema, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, schema, folder = given
+    few: dict[str, Any] = {"n_draws": 20, "n_tune": 20, "n_starts": 3, "seed": 1, "cores": 1}
+    few["method"] = "gibbs"
+    whole = choose_file(table, schema, 1, 2, **few)
+    cut_after(6, monkeypatch, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        choose_file(table, schema, 1, 2, folder=folder, **few)
+    monkeypatch.undo()
+    before = chain_files(folder)
+    assert 6 <= len(before) <= 8  # the next chains may be done before they learn of it
+    cut_after(8 - len(before) + 1, monkeypatch, Cut)
+    choice = choose_file(table, schema, 1, 2, folder=folder, **few)
+    assert choice.table.equals(whole.table)
+    assert chain_files(folder).items() >= before.items()
+    assert len(chain_files(folder)) == 8
+    monkeypatch.setattr("softseg.runs.choosing.read_prepared", interrupt)
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
+        choose_file(table, schema, 1, 2, **few)
+    write_choice(choice, folder)
+    assert not (folder / CHAINS).exists()
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 # --- Ctrl-C

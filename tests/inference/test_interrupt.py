@@ -2,19 +2,28 @@
 
 import _thread
 import time
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from builders import mixed_table
 from inference.test_checkpoint import Memory
+from softseg.inference import em as em_module
 from softseg.inference import gibbs as gibbs_module
 from softseg.inference import nuts as nuts_module
+from softseg.inference.em import climb, compiled_space
 from softseg.inference.fit import fit
-from softseg.inference.threads import Stopped, in_threads
+from softseg.inference.modes import find_modes
+from softseg.inference.starts import random_start
+from softseg.inference.threads import Stop, Stopped, in_threads
 from softseg.inference.verdicts import Diagnosis
+from softseg.likelihood.statistics import reduce
+from softseg.models.mixture import specify
+from softseg.tables.prepare import prepare
+from softseg.tables.schema import Schema
 
 OPTIONS: dict[str, Any] = {"n_draws": 20, "n_tune": 105, "n_starts": 3, "seed": 4, "cores": 1}
 EXPLORING = 4 * 6
@@ -67,6 +76,56 @@ def test_a_fault_stops_the_others() -> None:
     with pytest.raises(ValueError, match="broken"):
         in_threads(work, 2, 2, partial=True)
     assert stopped == [True]
+
+
+def overlapping(n: int) -> Any:
+    """Return a mixture whose segments are all alike: EM gains a little for very long."""
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({f"x{j}": rng.uniform(size=n) for j in range(3)})
+    table = prepare(frame, Schema(indicators=dict.fromkeys(frame, "gaussian")))
+    return reduce(table), specify(table.schema, 6)
+
+
+def test_em_stops_at_the_next_cycle() -> None:
+    statistics, mixture = overlapping(100_000)
+    start = random_start(statistics, mixture, np.random.default_rng(1))
+    for space in compiled_space(statistics, mixture, True), None:
+        stop = Stop()
+        timer = Timer(0.05, stop.set)
+        climb(statistics, mixture, start, True, 1, space)
+        timer.start()
+        begun = time.monotonic()
+        with pytest.raises(Stopped):
+            climb(statistics, mixture, start, True, 10**6, space, -1.0, stop)
+        assert time.monotonic() - begun < 3
+        with pytest.raises(Stopped):
+            climb(statistics, mixture, start, True, 1, space, stop=stop)
+
+
+@pytest.mark.parametrize("begins", [1, 3, 5])
+def test_an_interrupt_ends_the_search_for_modes(
+    begins: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, _ = mixed_table(60)
+    statistics, mixture = reduce(table), specify(table.schema, 2)
+    original, flags = em_module.climb_kernel, []
+
+    def waits(*arguments: Any) -> Any:
+        flags.append(arguments[-1])
+        if len(flags) == begins:
+            _thread.interrupt_main()
+            latest = time.monotonic() + 20
+            while not arguments[-1][0] and time.monotonic() < latest:
+                time.sleep(0.01)
+        return original(*arguments)
+
+    monkeypatch.setattr(em_module, "climb_kernel", waits)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        find_modes(statistics, mixture, n_starts=2, rng=np.random.default_rng(1))
+    assert time.monotonic() - begun < 10
+    assert len(flags) == begins
+    assert flags[-1][0]
 
 
 def after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 
+from small_run import QUICK, write_small
 from small_study import NAMES, TOO_SHORT, read
 from softseg.errors import DataError, NotConverged, UsageError
 from softseg.runs.choice import StoredChoice
 from softseg.runs.folder import open_run
+from softseg.runs.segment import segment
+from softseg.study.fitted import FITTED, Fitted
 from softseg.study.names import by_number, names_of
+from softseg.tables.schema import Schema
 
 CHOOSE = {"number = 2": 'number = "choose"'}
 
@@ -52,6 +56,57 @@ def test_a_chosen_number_is_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert run.manifest.options.segments == 2
     assert run.manifest.options.names == ("Quiet", "Busy")
     assert (run.folder / "choice.csv").is_file()
+
+
+def test_numbers_that_were_fitted_are_not_fitted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from softseg.runs import segment as runs
+
+    several = {"number = 2": 'number = "several"\nseveral = [2, 3]\nreference = 3'}
+    several |= {f"names = {NAMES}\n": "", "compare = [1, 2, 3]\n": ""}
+    several |= {'"Busy"\nst': '"2"\nst', '"Quiet"\n\n[pro': '"1"\n\n[pro'}
+    fit, fitted = runs.segment, []
+
+    def segment(*given: Any, **more: Any) -> Any:
+        fitted.append(given[2].segments)
+        if len(fitted) == 2:
+            raise OSError("the power is gone")
+        return fit(*given, **more)
+
+    monkeypatch.setattr(runs, "segment", segment)
+    folder = tmp_path / "run"
+    study = read(tmp_path, several | TOO_SHORT)
+    with pytest.raises(OSError, match="the power is gone"):
+        study.run(folder, until="segments")
+    study.run(folder, until="segments")
+    assert fitted == [2, 3, 3]
+    assert not (folder / FITTED).exists()
+
+
+@pytest.mark.parametrize("change", ["key", "options", "file", "manifest", "note", "list", "text"])
+def test_only_what_the_same_study_has_fitted_counts(tmp_path: Path, change: str) -> None:
+    folder = tmp_path / "segments-2"
+    table, schema = write_small(tmp_path)
+    run = segment(table, Schema.from_toml(schema), QUICK, folder, cores=1).run
+    fitted = Fitted(tmp_path, "a key")
+    assert not fitted.has(folder, QUICK)
+    fitted.add(folder)
+    assert fitted.has(folder, QUICK)
+    options = QUICK
+    if change == "key":
+        fitted = Fitted(tmp_path, "another key")
+    elif change == "options":
+        options = QUICK.model_copy(update={"draws": 401})
+    elif change == "file":
+        (folder / "report.html").write_text("", encoding="utf-8")
+    elif change == "manifest":
+        manifest = run.manifest.model_copy(update={"table": "other.csv"})
+        (folder / "manifest.json").write_bytes(manifest.to_bytes())
+    else:
+        content = {"note": "{", "list": "[]", "text": '{"key": "a key", "manifests": "x"}'}
+        (tmp_path / FITTED).write_text(content[change], encoding="utf-8")
+    assert not fitted.has(folder, options)
 
 
 def test_names_have_to_be_as_many_as_segments(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ def choose(
         choice = choose_file(
             table, used, least, most, method=method, n_starts=starts, n_chains=chains,
             n_draws=draws, n_tune=tune, seed=seed, cores=cores, progress=progress,
+            folder=out_folder,
         )  # fmt: skip
     _print_choice(choice, used.language)
     if out_folder is not None:
@@ -112,7 +113,8 @@ def segment(
     number_of_segments = how_many(segments, used.language)
     choice = None
     if number_of_segments is None:
-        choice = _choice_first(table, used, method, starts, seed, cores)
+        kept = folder_for(table, out_folder)
+        choice = _choice_first(table, used, kept, method, starts, seed, cores)
         number_of_segments = choice.recommended or 1
     options = Options(
         segments=number_of_segments,
@@ -197,14 +199,20 @@ def demo(
 
 
 def _choice_first(
-    table: Path, schema: "Schema", method: str, starts: int, seed: int, cores: int | None
+    table: Path,
+    schema: "Schema",
+    folder: Path,
+    method: str,
+    starts: int,
+    seed: int,
+    cores: int | None,
 ) -> "StoredChoice":
     from softseg.runs.choosing import choose_file
 
     with _progress(schema.language) as progress:
         choice = choose_file(
             table, schema, 1, 10, method=method, n_starts=starts, seed=seed, cores=cores,
-            progress=progress,
+            progress=progress, folder=folder,
         )  # fmt: skip
     _print_choice(choice, schema.language)
     if choice.recommended is None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from softseg.checks import whole_number
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
+from softseg.inference.checkpoint import Checkpoint
 from softseg.inference.criteria import bic, entropy_r2, icl
 from softseg.inference.draws import Progress
 from softseg.inference.evidence import Evidence, evidence, probabilities
@@ -161,6 +162,7 @@ def choose(
     seed: int,
     cores: int | None = None,
     progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Choice:
     """Return the criteria for several numbers of segments, and a recommendation.
 
@@ -168,7 +170,7 @@ def choose(
     ----------
     n_segments
         Numbers to try, ascending.
-    n_draws, n_tune, n_chains, n_starts, seed
+    n_draws, n_tune, n_chains, n_starts, seed, checkpoint
         As in `fit`; every number of segments gets the same seed. Runs that mix slowly are not
         made longer: they serve to compare, and the fit that is used in the end is.
     """
@@ -184,7 +186,7 @@ def choose(
         fitted = fit(
             table, k, method=method, n_draws=n_draws, n_tune=n_tune, n_chains=n_chains,
             n_starts=n_starts, longer=False, seed=seed, cores=cores, progress=report,
-            statistics=statistics,
+            statistics=statistics, checkpoint=checkpoint,
         )  # fmt: skip
         candidates.append(_candidate(fitted, k, cores))
     occupied = _occupied(table, statistics, n_draws, n_chains, seed, cores, progress)

@@ -12,6 +12,7 @@ import numpy as np
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.space import Space
+from softseg.inference.threads import Stop, Stopped
 from softseg.inference.turns import climb_kernel, served
 from softseg.likelihood.kernel import Expected, expected_statistics
 from softseg.likelihood.statistics import Statistics
@@ -52,17 +53,26 @@ def climb(
     cycles: int,
     space: Space | None = None,
     tolerance: float = TOLERANCE,
+    stop: Stop | None = None,
 ) -> Run:
     """Run accelerated EM until a cycle of three passes gains less than `tolerance` log units.
 
     It ends after a number of cycles in any case. `space`, from `compiled_space`, makes every cycle
     compiled code; the same steps stand below for maximum likelihood and for priors without a
     compiled step.
+
+    Raises
+    ------
+    Stopped
+        At the next cycle once `stop` is set.
     """
+    stop = stop or Stop()
     if space is not None:
-        return _climb_compiled(space, values, cycles, tolerance)
+        return _climb_compiled(space, values, cycles, tolerance, stop)
     values, expected, objective = evaluate(statistics, mixture, values, use_priors)
     for _ in range(cycles):
+        if stop.is_set():
+            raise Stopped
         before = objective
         s0 = _pack(expected)
         first = _step(statistics, mixture, values, expected, use_priors)
@@ -80,12 +90,15 @@ def climb(
     return Run(values, expected, objective, False)
 
 
-def _climb_compiled(space: Space, values: Values, cycles: int, tolerance: float) -> Run:
+def _climb_compiled(space: Space, values: Values, cycles: int, tolerance: float, stop: Stop) -> Run:
     s = space.statistics
     share, theta = np.array(values.share, dtype=float), theta_of(space.mixture, values)
     objective, log_lik, dense, table, sizes, settled = climb_kernel(
-        space.plan, share, theta, s.dense, s.joined, s.count, cycles, tolerance
-    )
+        space.plan, share, theta, s.dense, s.joined, s.count, cycles, tolerance,
+        stop.flag,
+    )  # fmt: skip
+    if stop.is_set():
+        raise Stopped
     log_lik += float(s.count @ s.log_base)
     found = values_of(space.mixture, share, theta)
     return Run(found, Expected(log_lik, dense, table, sizes), objective + space.constant, settled)

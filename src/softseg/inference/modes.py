@@ -9,7 +9,6 @@ priors the log prior density of the named parameters is added, without Jacobians
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,6 +23,7 @@ from softseg.inference.draws import Progress, threads_for
 from softseg.inference.em import TOLERANCE, Run, climb, compiled_space
 from softseg.inference.space import Space
 from softseg.inference.starts import random_start
+from softseg.inference.threads import Stop, in_threads
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
@@ -191,28 +191,49 @@ def _round(
 
     On large tables only the better half of the short runs, and those near the best, are finished.
     """
+    done: list[int] = []
 
-    def short(generator: np.random.Generator) -> Run:
-        first = random_start(statistics, mixture, generator)
-        return climb(statistics, mixture, first, use_priors, SHORT_CYCLES, space)
-
-    def finish(run: Run) -> Run:
-        return climb(statistics, mixture, run.values, use_priors, LONG_CYCLES, space, NEARLY)
+    def short(i: int, stop: Stop) -> Run:
+        first = random_start(statistics, mixture, rngs[i])
+        run = climb(statistics, mixture, first, use_priors, SHORT_CYCLES, space, stop=stop)
+        done.append(i)
+        report("modes", 0.5 * len(done) / len(rngs))
+        return run
 
     threads = threads_for(statistics.n_patterns, cores)
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        runs: list[Run] = []
-        for run in pool.map(short, rngs):
-            runs.append(run)
-            report("modes", 0.5 * len(runs) / len(rngs))
-        runs.sort(key=lambda run: -run.objective)
-        if statistics.n_patterns > FINISH_ALL:
-            half = max(len(runs) // 2, min(5, len(runs)))
-            near = [run for run in runs[half:] if run.objective > runs[0].objective - NEAR]
-            runs = runs[:half] + near
-        runs = sorted(pool.map(finish, runs), key=lambda run: -run.objective)
-    runs[0] = climb(statistics, mixture, runs[0].values, use_priors, LONG_CYCLES, space)
+    runs, _ = in_threads(short, len(rngs), threads)
+    runs.sort(key=lambda run: -run.objective)
+    if statistics.n_patterns > FINISH_ALL:
+        half = max(len(runs) // 2, min(5, len(runs)))
+        near = [run for run in runs[half:] if run.objective > runs[0].objective - NEAR]
+        runs = runs[:half] + near
+    begun = [run.values for run in runs]
+
+    def finish(i: int, stop: Stop) -> Run:
+        return climb(
+            statistics, mixture, begun[i], use_priors, LONG_CYCLES, space, NEARLY, stop=stop
+        )
+
+    runs, _ = in_threads(finish, len(runs), threads)
+    runs.sort(key=lambda run: -run.objective)
+    runs[0] = _to_the_end(statistics, mixture, runs[0].values, use_priors, space)
     return runs
+
+
+def _to_the_end(
+    statistics: Statistics,
+    mixture: Mixture,
+    values: Values,
+    use_priors: bool,
+    space: Space | None,
+    tolerance: float = TOLERANCE,
+) -> Run:
+    """Climb in another thread, so that an interrupt reaches this one at once."""
+
+    def alone(_: int, stop: Stop) -> Run:
+        return climb(statistics, mixture, values, use_priors, LONG_CYCLES, space, tolerance, stop)
+
+    return in_threads(alone, 1, 1)[0][0]
 
 
 def merged(
@@ -252,7 +273,7 @@ def polish(
 ) -> Mode:
     """Return the mode that EM reaches from given parameters."""
     space = compiled_space(statistics, mixture, prior == "schema")
-    run = climb(statistics, mixture, values, prior == "schema", LONG_CYCLES, space, tolerance)
+    run = _to_the_end(statistics, mixture, values, prior == "schema", space, tolerance)
     return _mode(statistics, run)
 
 

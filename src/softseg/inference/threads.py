@@ -4,6 +4,8 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from threading import Event
 
+import numpy as np
+
 LOOK_EVERY = 0.2
 """Seconds between two looks; on Windows an interrupt does not end a wait."""
 
@@ -12,8 +14,27 @@ class Stopped(Exception):
     """A chain ends because it was told to."""
 
 
+class Stop(Event):
+    """Tells those who work that they have to end.
+
+    Attributes
+    ----------
+    flag
+        The same for compiled code, shape (1,): true once it is set.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flag = np.zeros(1, dtype=np.bool_)
+
+    def set(self) -> None:
+        """Tell them."""
+        self.flag[0] = True
+        super().set()
+
+
 def in_threads[T](
-    work: Callable[[int, Event], T], n: int, threads: int, *, partial: bool = False
+    work: Callable[[int, Stop], T], n: int, threads: int, *, partial: bool = False
 ) -> tuple[list[T], bool]:
     """Return the results of ``work(0, stop)`` to ``work(n - 1, stop)``, and whether cut short.
 
@@ -32,7 +53,7 @@ def in_threads[T](
     Exception
         The first one that `work` raises, after the others have stopped.
     """
-    stop = Event()
+    stop = Stop()
     futures: list[Future[T]] = []
     with ThreadPoolExecutor(max_workers=threads) as pool:
         try:

@@ -140,8 +140,13 @@ def packed(by_dense, by_table, sizes):  # pragma: no cover
 
 
 @njit(**COMPILED)
-def climb_kernel(plan, share, theta, dense, joined, count, cycles, tolerance):  # pragma: no cover
-    """Accelerated EM in place: objective, log-likelihood, statistics, whether it settled."""
+def climb_kernel(
+    plan, share, theta, dense, joined, count, cycles, tolerance, stop
+):  # fmt: skip  # pragma: no cover
+    """Accelerated EM in place: objective, log-likelihood, statistics, whether it settled.
+
+    It ends before the next cycle once another thread makes `stop` true, shape (1,).
+    """
     room = scratch(plan, dense.shape[0])
     objective, log_lik, by_dense, by_table, sizes = look(
         plan, share, theta, room, dense, joined, count
@@ -150,6 +155,8 @@ def climb_kernel(plan, share, theta, dense, joined, count, cycles, tolerance):  
     n_dense, n_table = by_dense.size, by_table.size
     settled = False
     for _ in range(cycles):
+        if stop[0]:
+            break
         before = objective
         s0 = packed(by_dense, by_table, sizes)
         s1 = s0

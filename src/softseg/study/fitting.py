@@ -8,8 +8,10 @@ from softseg.results.files import sha256
 from softseg.runs.folder import open_run
 from softseg.runs.manifest import MANIFEST, Options, read_manifest
 from softseg.study.file import CHOOSE
+from softseg.study.fitted import Fitted
 from softseg.study.manifest import SEGMENTS, Record
 from softseg.study.names import names_of
+from softseg.study.stages import stage_keys
 from softseg.study.work import Work
 from softseg.tables.schema import Schema
 from softseg.wording import say
@@ -23,6 +25,8 @@ MOST_CHOSEN = 8
 
 def fit_segments(work: Work) -> Record:
     """Fit the segments and return the record of the folders that were written, without key.
+
+    Of several numbers those are not fitted again that were, before the same study was cut off.
 
     Raises
     ------
@@ -43,18 +47,24 @@ def fit_segments(work: Work) -> Record:
         numbers = work.folders
     else:
         numbers = {study.segments.fixed or 0: work.folder / SEGMENTS}
+    fitted = Fitted(work.folder, stage_keys(study)["segments"], study.language)
     for k, folder in numbers.items():
         own = folder.name == SEGMENTS
         options = _options(work, k, names_of(study, k) if own else ())
+        if work.several and fitted.has(folder, options):
+            continue
         outcome = segment(
             study.table_path, schema, options, folder, cores=work.cores, progress=work.report,
             choice=choice, inputs=study.inputs,
         )  # fmt: skip
         if outcome.partial:
             raise KeyboardInterrupt
+        if work.several:
+            fitted.add(folder)
         if own:
             work.forget("run")
             work.tree = outcome.tree
+    fitted.clear()
     return record_of(work.folder, *numbers.values())
 
 
@@ -107,7 +117,7 @@ def _choose(work: Work, schema: Schema) -> "StoredChoice":
     choice = choose_file(
         work.study.table_path, schema.model_copy(update={"language": language}), 1, MOST_CHOSEN,
         method=how.method, n_starts=how.starts, n_chains=how.chains, seed=work.study.seed,
-        cores=work.cores, progress=work.report,
+        cores=work.cores, progress=work.report, folder=work.folder / SEGMENTS,
     )  # fmt: skip
     found = choice.recommended
     if found is None:
