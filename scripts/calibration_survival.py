@@ -24,7 +24,7 @@ import pandas as pd
 
 KILLS = 20
 FLIPS, CUTS = 200, 20
-DISK = 2_000_000
+DISK = 8_000_000
 """Bytes of the small disk."""
 OPTIONS: dict[str, list[str]] = {
     "laplace": ["--draws", "1000", "--starts", "3"],
