@@ -1,4 +1,4 @@
-"""Whether a run survives: kills, damaged files, a full disk, two processes on one folder.
+"""Whether a run survives: kills, Ctrl-C, damaged files, a full disk, two processes at once.
 
 A killed run is a process of its own that gives the command; it is ended by SIGKILL at a random
 moment, and then the same command is given again. The processes are forked from this one, which has
@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -49,37 +50,55 @@ def methods() -> list[str]:
 def units() -> list[str]:
     """Return the names of all proofs."""
     kills = [f"kill/{method}/{i}" for i in range(KILLS) for method in methods()]
-    return [*kills, "damaged/posterior", "damaged/chain", "disk/old", "disk/first", "twice/first"]
+    stops = [f"interrupt/{method}" for method in methods()]
+    others = ["damaged/posterior", "damaged/chain", "disk/old", "disk/first", "twice/first"]
+    return [*kills, *stops, *others]
 
 
 def work(unit: str) -> dict[str, Any]:
     """Do one proof and return what was found."""
     kind, *rest = unit.split("/")
-    proof = {"kill": killed, "damaged": damaged, "disk": full_disk, "twice": two_processes}[kind]
+    proofs: dict[str, Callable[..., dict[str, Any]]] = {
+        "kill": killed,
+        "interrupt": interrupted,
+        "damaged": damaged,
+        "disk": full_disk,
+        "twice": two_processes,
+    }
     with tempfile.TemporaryDirectory() as name:
-        return proof(Path(name), *rest)
+        return proofs[kind](Path(name), *rest) | {"commit": _commit()}
 
 
 def killed(folder: Path, method: str, number: str) -> dict[str, Any]:
-    """Kill a run at a random moment and give the command again."""
+    """Kill a run at a random moment and give the command again.
+
+    The first half of the kills fall while chains are sampled: so many chains are finished, and the
+    next one has begun. The other half fall anywhere.
+    """
     from softseg.runs.chains import CHAINS
 
-    whole, seconds, _ = _whole(method)
+    whole = _whole(method)
+    seconds, kept_at = whole.seconds, whole.kept_at
     rng = np.random.default_rng([ord(letter) for letter in method] + [int(number)])
     table = _table(folder)
     tries = 0
     while True:
         tries += 1
-        run = folder / f"run-{tries}"
+        run, begun = folder / f"run-{tries}", time.monotonic()
         process = _forked(table, run, method)
-        moment = float(rng.uniform(0.02, 1.0)) * seconds
-        time.sleep(moment)
+        if int(number) < KILLS // 2:
+            finished = int(rng.integers(len(kept_at)))
+            _wait_for(run, finished, 10 * seconds)
+            time.sleep(float(rng.uniform()) * float(np.diff([0.0, *kept_at])[finished]))
+        else:
+            time.sleep(float(rng.uniform(0.02, 1.0)) * seconds)
+        moment = time.monotonic() - begun
         os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
         if os.WIFSIGNALED(status):
             break
         seconds *= 0.8  # it was done before: other work on the machine has ended
-    kept = len([*(run / CHAINS).glob("*.chain")])
+    kept = _kept(run)
     published = (run / "manifest.json").exists()
     code = os.waitstatus_to_exitcode(os.waitpid(_forked(table, run, method), 0)[1])
     return {
@@ -87,8 +106,47 @@ def killed(folder: Path, method: str, number: str) -> dict[str, Any]:
         "kept": kept,
         "published": published,
         "code": code,
-        "identical": _files(run) == whole,
+        "identical": _files(run) == whole.files,
         "left": (run / CHAINS).exists(),
+    }
+
+
+def interrupted(folder: Path, method: str) -> dict[str, Any]:
+    """Press Ctrl-C once two chains are finished, and give the command again.
+
+    Draws that are made in one piece are interrupted half way through the run.
+    """
+    from softseg.runs.folder import manifest_of, open_run
+
+    whole = _whole(method)
+    seconds = whole.seconds
+    table = _table(folder)
+    tries = 0
+    while True:
+        tries += 1
+        run, said = folder / f"run-{tries}", folder / "said"
+        process = _forked(table, run, method, said=said)
+        _wait_for(run, 2, 10 * seconds if len(whole.kept_at) > 1 else seconds / 2)
+        pressed = time.monotonic()
+        os.kill(process, signal.SIGINT)
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        ended = time.monotonic() - pressed
+        if code != 0 or tries == 5:
+            break
+        seconds *= 0.8
+    manifest = manifest_of(run)
+    partial = manifest is not None and manifest.gate == "partial"
+    chains = open_run(run).tree()["posterior"].sizes["chain"] if partial else 0
+    trace = "Traceback" in said.read_text()
+    again = os.waitstatus_to_exitcode(os.waitpid(_forked(table, run, method), 0)[1])
+    return {
+        "interrupted": code,
+        "after": ended,
+        "partial": partial,
+        "chains": chains,
+        "traceback": trace,
+        "code": again,
+        "identical": _files(run) == whole.files,
     }
 
 
@@ -103,7 +161,7 @@ def damaged(folder: Path, kind: str) -> dict[str, Any]:
         ChainFolder(folder).save(key, {"share": np.random.default_rng(1).random((1000, 3))})
         (path,) = (folder / CHAINS).iterdir()
     else:
-        path.write_bytes(_whole("gibbs")[2])
+        path.write_bytes(_whole("gibbs").posterior)
     content, rng = path.read_bytes(), np.random.default_rng(220)
 
     def refused() -> bool:
@@ -174,7 +232,7 @@ def two_processes(folder: Path, _: str) -> dict[str, Any]:
     time.sleep(0.2)
     second = os.waitstatus_to_exitcode(os.waitpid(_forked(table, run, "gibbs"), 0)[1])
     code = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
-    return {"first": code, "second": second, "identical": _files(run) == _whole("gibbs")[0]}
+    return {"first": code, "second": second, "identical": _files(run) == _whole("gibbs").files}
 
 
 def _forked(table: Path, run: Path, method: str, *more: str, said: Path | None = None) -> int:
@@ -185,6 +243,7 @@ def _forked(table: Path, run: Path, method: str, *more: str, said: Path | None =
     if process:
         return process
     code = 70
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with (
             (said or Path(os.devnull)).open("w") as stream,
@@ -213,18 +272,65 @@ def _arguments(table: Path, run: Path, method: str, *more: str) -> list[str]:
     return [*asked, "--method", method, "--cores", "1", *options, *more]
 
 
+class Whole(NamedTuple):
+    """A run that nobody disturbs.
+
+    Attributes
+    ----------
+    files
+        Hash of every file.
+    seconds
+        How long it took.
+    kept_at
+        Seconds at which each chain was kept.
+    posterior
+        Content of posterior.nc.
+    """
+
+    files: dict[str, str]
+    seconds: float
+    kept_at: list[float]
+    posterior: bytes
+
+
 @functools.cache
-def _whole(method: str) -> tuple[dict[str, str], float, bytes]:
-    """Return the files of a run that nobody disturbs, its seconds, and its posterior."""
+def _whole(method: str) -> Whole:
+    """Return a run that nobody disturbs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table, run, begun = _table(folder), folder / "run", time.monotonic()
-        said = folder / "said"
-        _, status = os.waitpid(_forked(table, run, method, said=said), 0)
+        said, kept_at = folder / "said", []
+        process, ended, status = _forked(table, run, method, said=said), 0, 0
+        while not ended:
+            ended, status = os.waitpid(process, os.WNOHANG)
+            kept_at += [time.monotonic() - begun] * (_kept(run) - len(kept_at))
+            time.sleep(0.01)
         seconds = time.monotonic() - begun
         if os.waitstatus_to_exitcode(status) not in (0, 6):
             raise RuntimeError(said.read_text())
-        return _files(run), seconds, (run / "posterior.nc").read_bytes()
+        return Whole(_files(run), seconds, kept_at, (run / "posterior.nc").read_bytes())
+
+
+def _wait_for(run: Path, chains: int, seconds: float) -> None:
+    """Wait until so many chains are kept or the run is written, but not longer than so long."""
+    latest = time.monotonic() + seconds
+    while _kept(run) < chains and time.monotonic() < latest:
+        if (run / "manifest.json").exists():
+            return
+        time.sleep(0.005)
+
+
+def _kept(run: Path) -> int:
+    from softseg.runs.chains import CHAINS
+
+    return len([*(run / CHAINS).glob("*.chain")])
+
+
+def _commit() -> str:
+    """Return the short name of the commit that the code stands at."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
 
 
 def _files(run: Path) -> dict[str, str]:
@@ -280,31 +386,56 @@ def _ready() -> None:
 
 def section(found: Mapping[str, Any]) -> list[str]:
     """Return the section of the page, as lines of Markdown."""
+    commits = sorted({row["commit"] for row in found.values()})
     lines = [
         "## Surviving",
         "",
-        "100 customers, two segments, `softseg segment` in a process of its own. *Kills*: SIGKILL "
-        "at a random moment, then the same command again; *identical*: every file of the run has "
-        "the bytes that a run without kill has. *Chains kept* at the kill: 4 at most, 1 for "
-        "laplace, which makes its draws in one piece.",
+        f"`python scripts/calibrate.py survival`, at commit {', '.join(commits)}.",
         "",
-        "| method | kills | identical | killed after, s | chains kept | left behind |",
+        "100 customers, two segments, `softseg segment` in a process of its own. *Kills*: SIGKILL, "
+        "then the same command again; half of them while chains are sampled (a random number is "
+        "finished, the next one has begun), half at a random moment of the run. *Identical*: every "
+        "file of the run has the bytes that a run without kill has. *Chains kept*: how many kills "
+        "found 0, 1, 2, … chains finished; laplace makes its draws in one piece.",
+        "",
+        "| method | kills | identical | killed after, s | chains kept: kills | left behind |",
         "|---|---|---|---|---|---|",
     ]
     for method in methods():
         rows = [r for unit, r in found.items() if unit.startswith(f"kill/{method}/")]
         if rows:
             seconds = sorted(row["second"] for row in rows)
-            kept = sorted(row["kept"] for row in rows)
+            counts = Counter(row["kept"] for row in rows)
+            kept = ", ".join(f"{n}: {counts[n]}" for n in sorted(counts))
             good = sum(row["identical"] and row["code"] == 0 for row in rows)
             lines.append(
                 f"| {method} | {len(rows)} | {good} | {seconds[0]:.1f} to {seconds[-1]:.1f} | "
-                f"{kept[0]} to {kept[-1]}, median {kept[len(kept) // 2]} | "
-                f"{sum(row['left'] for row in rows)} |"
+                f"{kept} | {sum(row['left'] for row in rows)} |"
+            )
+    lines += [
+        "",
+        "*Ctrl-C*: pressed once two chains are finished, half way through laplace; then the same "
+        "command again. *Ended after*: from the key to the end of the process, what is finished "
+        "being written.",
+        "",
+        "| method | exit code | ended after, s | partial run of | traceback | then identical |",
+        "|---|---|---|---|---|---|",
+    ]
+    for method in methods():
+        if row := found.get(f"interrupt/{method}"):
+            partial = f"{row['chains']} chains" if row["partial"] else "none written"
+            good = row["identical"] and row["code"] == 0
+            lines.append(
+                f"| {method} | {row['interrupted']} | {row['after']:.1f} | {partial} | "
+                f"{_yes(row['traceback'])} | {_yes(good)} |"
             )
     lines += ["", "| proof | outcome |", "|---|---|"]
     lines += [f"| {_PROOFS[unit]} | {_outcome(found[unit])} |" for unit in _PROOFS if unit in found]
     return [*lines, ""]
+
+
+def _yes(whether: bool) -> str:
+    return "yes" if whether else "no"
 
 
 _PROOFS = {

@@ -10,7 +10,7 @@ from numba.core.caching import CacheImpl
 
 from softseg import compiled
 from softseg.inference import relabel
-from softseg.likelihood import kernel
+from softseg.likelihood import block, elementary, joined
 
 SOURCE = Path(compiled.__file__).parent
 
@@ -72,14 +72,14 @@ def test_code_is_kept_until_a_source_changes(fresh):
 def test_the_stamp_covers_the_files_that_a_module_reaches():
     files = {file for file, _ in compiled._sources(vars(relabel), set())}
 
-    assert files == {relabel.__file__, kernel.__file__}
-    assert compiled.stamp(relabel.mean_kernel.py_func) != compiled.stamp(kernel.fill.py_func)
+    assert files == {m.__file__ for m in (relabel, block, joined, elementary)}
+    assert compiled.stamp(relabel.mean_kernel.py_func) != compiled.stamp(block.fill.py_func)
 
 
 def test_numba_takes_our_place_for_our_functions_only():
     assert CacheImpl._locator_classes.count(compiled.Followed) == 1
-    assert isinstance(kernel.fill._cache._impl.locator, compiled.Followed)
-    assert compiled.Followed.from_function(kernel.fill.py_func, "/elsewhere/file.py") is None
+    assert isinstance(block.fill._cache._impl.locator, compiled.Followed)
+    assert compiled.Followed.from_function(block.fill.py_func, "/elsewhere/file.py") is None
 
 
 def test_constants_are_told_apart_by_value():

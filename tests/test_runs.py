@@ -30,7 +30,7 @@ from softseg.runs.folder import (
 from softseg.runs.lock import LOCK_NAME, locked
 from softseg.runs.manifest import MANIFEST, Manifest, Options, read_manifest, way_to
 from softseg.runs.repeat import compare_runs, rerun
-from softseg.runs.rewrite import score_file, verdict_counts, write_again
+from softseg.runs.rewrite import score_file, write_again
 from softseg.runs.segment import segment
 from softseg.tables.schema import Schema
 
@@ -260,7 +260,7 @@ def test_scoring_the_training_rows_gives_their_memberships(made: Run, tmp_path: 
     new, old = pd.read_parquet(scored.path), pd.read_parquet(made.folder / MEMBERSHIPS)
     assert list(new["customer"]) == list(old["customer"])
     np.testing.assert_allclose(new["membership_1"], old["membership_1"], atol=1e-10, rtol=0)
-    assert sum(verdict_counts(scored.membership).values()) == len(old)
+    assert sum(scored.verdicts.values()) == len(old)
     assert scored.unseen == {}
 
 

@@ -128,7 +128,8 @@ def test_a_run_that_was_cut_off_goes_on(
         segment(table, schema, QUICK, folder, cores=1)
     monkeypatch.undo()
     before = chain_files(folder)
-    assert len(before) == 2
+    # the next chain may be done before it learns of the end
+    assert len(before) in (2, 3)
     assert not (folder / MANIFEST).exists()
 
     # One of them is damaged on the way: it is sampled again, the others are not.
@@ -142,7 +143,7 @@ def test_a_run_that_was_cut_off_goes_on(
 
     monkeypatch.setattr(ChainFolder, "save", saves)
     run = segment(table, schema, QUICK, folder, cores=1).run
-    assert len(saved) == 3
+    assert len(saved) == 4 - len(before) + 1
     assert damaged in saved
     assert run.manifest.files == whole.manifest.files
     assert not (folder / CHAINS).exists()

@@ -5,6 +5,7 @@ runs one. Every stage is printed with its wall seconds, CPU seconds and the peak
 """
 
 import argparse
+import contextlib
 import os
 import resource
 import tempfile
@@ -21,9 +22,78 @@ def stage(name: str) -> Iterator[None]:
     """Print what the block took."""
     wall, cpu = time.perf_counter(), time.process_time()
     yield
+    tell(name, wall, cpu)
+
+
+def tell(name: str, wall: float, cpu: float) -> None:
+    """Print what was taken since a moment, with the load of the machine, others' work included."""
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{name:28s} {wall:8.2f} s {cpu:8.2f} CPU s   peak {peak:5.2f} GiB", flush=True)
+    load = os.getloadavg()[0]
+    print(
+        f"{name:28s} {wall:8.2f} s {cpu:8.2f} CPU s   peak {peak:5.2f} GiB   load {load:4.1f}",
+        flush=True,
+    )
+
+
+class Stages:
+    """A progress callback that prints what each stage took."""
+
+    def __init__(self) -> None:
+        self._name, self._begin = "", (0.0, 0.0)
+
+    def __call__(self, name: str, share: float) -> None:
+        """Print the stage before, where another one begins."""
+        del share
+        if name != self._name:
+            self.end()
+            self._name, self._begin = name, (time.perf_counter(), time.process_time())
+
+    def end(self) -> None:
+        """Print the last stage."""
+        if self._name:
+            tell(f"  fit: {self._name}", *self._begin)
+        self._name = ""
+
+
+def whole(given: argparse.Namespace) -> None:
+    """From the frame to the files of a run folder, through the gate; nothing replaced."""
+    from worlds import world
+
+    from softseg.inference.fit import fit
+    from softseg.results.assemble import assemble
+    from softseg.results.exports import write_memberships
+    from softseg.results.storage import save
+    from softseg.tables.prepare import prepare
+
+    def run(rows: int, folder: str, told: bool) -> None:
+        made = world(given.kind, given.segments, rows, missing=given.missing)
+        quiet = contextlib.nullcontext
+        begin = stage if told else lambda name: quiet()
+        with begin("all"):
+            with begin("prepare"):
+                table = prepare(made.frame, made.schema)
+            stages = Stages()
+            with begin("fit"):
+                found = fit(table, given.segments, seed=1, progress=stages if told else None)
+                stages.end()
+            with begin("memberships, sizes, profile"):
+                tree = assemble(found)
+            with begin("memberships.parquet"):
+                members = tree["membership"].to_dataset()
+                write_memberships(Path(folder) / "memberships.parquet", members)
+            with begin("posterior.nc"):
+                save(tree, Path(folder) / "posterior.nc")
+        if told:
+            print(
+                f"  {found.method}, gate {found.diagnosis.status}, fit {found.verdict.status}, "
+                f"{found.statistics.n_patterns} patterns, "
+                f"{tree['membership'].attrs['n_draws']} draws for the intervals"
+            )
+
+    with tempfile.TemporaryDirectory() as folder:
+        run(2_000, folder, told=False)  # so that compilation is left out
+        run(given.rows, folder, told=True)
 
 
 def memberships(given: argparse.Namespace) -> None:
@@ -167,11 +237,11 @@ def streaming(given: argparse.Namespace) -> None:
                 )
                 describe(tree, table, statistics)
             with stage("memberships of all customers"):
-                n = score_file(tree, path, Path(folder) / "memberships.parquet")
-            print(f"  {n} customers written")
+                verdicts, _ = score_file(tree, path, Path(folder) / "memberships.parquet")
+            print(f"  {sum(verdicts.values())} customers written")
 
 
-CASES = {"memberships": memberships, "scoring": scoring, "streaming": streaming}
+CASES = {"whole": whole, "memberships": memberships, "scoring": scoring, "streaming": streaming}
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The kernel against brute force: enumeration of all segments, SciPy, and finite differences."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,8 @@ from builders import ALL_FAMILIES, mixed_table, truth
 from softseg.families import family
 from softseg.families.namespace import NUMPY
 from softseg.likelihood import kernel
+from softseg.likelihood.block import BLOCK
+from softseg.likelihood.joined import join
 from softseg.likelihood.kernel import expected_statistics, memberships, sampled_statistics
 from softseg.likelihood.statistics import reduce
 
@@ -98,7 +101,7 @@ def test_expected_statistics_are_the_gradient(case):
         arrays = (start + step * d_start, weights.dense + step * d_dense)
         s = statistics
         return kernel.expected_kernel(
-            s.dense, s.codes, s.count, *arrays, weights.table + step * d_table
+            s.dense, s.joined, s.count, *arrays, weights.table + step * d_table
         )[0]
 
     slope = (at(h) - at(-h)) / (2.0 * h)
@@ -159,15 +162,6 @@ def test_segments_far_away_get_zero_and_no_nan():
     np.testing.assert_allclose(membership.sum(1), 1.0)
 
 
-def test_exponential_is_accurate_over_its_whole_range():
-    x = np.linspace(-700.0, 0.0, 4096)
-    joint = np.stack([np.zeros(256), np.zeros(256)])
-    for block in x.reshape(-1, 256):
-        joint[0], joint[1] = 0.0, block
-        kernel.normalise(joint, 256, np.empty(256), np.empty(256), np.empty(256, dtype=np.int64))
-        np.testing.assert_allclose(joint[1], np.exp(block), rtol=1e-13)
-
-
 def test_a_column_equal_in_all_segments_changes_no_membership(case):
     table, statistics, _, _ = case
     same = {
@@ -180,10 +174,68 @@ def test_a_column_equal_in_all_segments_changes_no_membership(case):
     joint = log_joint(table, type(VALUES)(VALUES.share, same))
     amount_free = table.columns["amount"].copy()
     amount_free[:] = np.nan
-    from dataclasses import replace
-
     without = replace(table, columns={**table.columns, "amount": amount_free})
     joint_without = log_joint(without, type(VALUES)(VALUES.share, same))
     expected = np.exp(joint_without - logsumexp(joint_without, axis=1, keepdims=True))
     np.testing.assert_allclose(with_column[statistics.pattern_of_row], expected, atol=1e-10)
     assert not np.allclose(joint, joint_without)
+
+
+@pytest.mark.parametrize("n_segments", range(1, 10))
+@pytest.mark.parametrize(("n_columns", "n_tables"), [(0, 3), (3, 0), (1, 1), (4, 5)])
+def test_every_number_of_segments_and_columns_is_served(n_segments, n_columns, n_tables):
+    rng = np.random.default_rng(n_segments)
+    n = 2 * BLOCK + 3
+    spans = [slice(4 * d, 4 * d + 4) for d in range(n_tables)]
+    missing = 4 * n_tables
+    codes = np.array([rng.integers(s.start, s.stop, size=n) for s in spans], dtype=np.int32)
+    codes = codes.reshape(n_tables, n)
+    codes[rng.random(codes.shape) < 0.2] = missing
+    dense, count = rng.normal(size=(n_columns, n)), rng.integers(1, 4, size=n).astype(float)
+    start, weights = rng.normal(size=n_segments), rng.normal(size=(n_segments, n_columns))
+    table = rng.normal(size=(n_segments, missing + 1))
+    joined = join(codes, spans, missing)
+
+    log_lik, by_dense, by_table, sizes = kernel.expected_kernel(
+        dense, joined, count, start, weights, table
+    )
+    membership, log_density = kernel.membership_kernel(dense, joined, start, weights, table)
+
+    joint = start[:, None] + weights @ dense + table[:, codes].sum(axis=1)
+    total = logsumexp(joint, axis=0)
+    customers = count * np.exp(joint - total)
+    cells = np.zeros_like(table)
+    for code in codes:
+        np.add.at(cells.T, code, customers.T)
+    close = {"rtol": 1e-11, "atol": 1e-11}
+    np.testing.assert_allclose(log_lik, count @ total, **close)
+    np.testing.assert_allclose(sizes, customers.sum(axis=1), **close)
+    np.testing.assert_allclose(by_dense, customers @ dense.T, **close)
+    np.testing.assert_allclose(by_table, cells, **close)
+    np.testing.assert_allclose(log_density, total, **close)
+    np.testing.assert_allclose(membership, np.exp(joint - total), **close)
+    likelihood = kernel.likelihood_kernel(dense, joined, count, start, weights, table)
+    assert likelihood == log_lik
+
+
+@pytest.mark.parametrize("count", [1.0, 3.0, 20.0])
+def test_drawn_customers_are_whole_and_complete_in_every_column(case, count):
+    _, statistics, weights, _ = case
+    drawn = replace(statistics, count=np.full(statistics.n_patterns, count))
+    result = sampled_statistics(drawn, weights, VALUES.share, np.random.default_rng(3))
+    assert np.all(result.table == np.rint(result.table))
+    assert result.sizes.sum() == drawn.n_customers
+    cells = np.zeros(result.table.shape[1])
+    for code in drawn.codes:
+        np.add.at(cells, code, count)
+    np.testing.assert_array_equal(result.table.sum(axis=0), cells)
+    np.testing.assert_allclose(result.dense.sum(axis=0), drawn.dense @ drawn.count, atol=1e-8)
+
+
+def test_a_pattern_without_customers_draws_none(case):
+    _, statistics, weights, _ = case
+    count = np.zeros(statistics.n_patterns)
+    count[::5] = 1.0
+    some = replace(statistics, count=count)
+    result = sampled_statistics(some, weights, VALUES.share, np.random.default_rng(4))
+    assert result.sizes.sum() == count.sum()

@@ -61,3 +61,16 @@ def test_many_customers_of_one_row_are_shared_out_by_binomials():
     mean, variance = moments(weights, count)
     np.testing.assert_allclose(found.mean(-1), mean, atol=4.5 * np.sqrt(variance.max() / N))
     np.testing.assert_allclose(found.var(-1), variance, rtol=0.06, atol=1e-12)
+
+
+def test_customers_alone_are_counted_by_pattern():
+    count = np.array([1.0, 3.0, 1.0, 2.0, 1.0, 4.0])
+    rows = rows_of(PATTERN, count[:, None], count, 3)
+    twice = rows_of(np.repeat(PATTERN, count.astype(int)), np.ones((12, 1)), np.ones(12), 3)
+    np.testing.assert_array_equal(rows.count, [7.0, 4.0, 1.0])
+    for name in ("weights", "count", "first"):
+        np.testing.assert_array_equal(getattr(rows, name), getattr(twice, name))
+    found = totals(count, count[:, None], seed=3)
+    mean, variance = moments(count[:, None], count)
+    np.testing.assert_allclose(found.mean(-1), mean, atol=4.5 * np.sqrt(variance.max() / N))
+    np.testing.assert_allclose(found.var(-1), variance, rtol=0.06, atol=1e-12)

@@ -13,7 +13,7 @@ from softseg.errors import DataError
 from softseg.families.namespace import NUMPY
 from softseg.likelihood import kernel
 from softseg.likelihood.statistics import reduce
-from softseg.results.exports import memberships_frame
+from softseg.results.exports import memberships_frame, write_csv
 from softseg.results.membership import membership
 from softseg.results.scoring import (
     Scorer,
@@ -133,13 +133,20 @@ def test_scoring_imports_neither_pymc_nor_arviz_nor_matplotlib():
 def test_a_file_is_scored_batch_by_batch(mixed: World, tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "BATCH", 30)
     mixed.frame.to_parquet(tmp_path / "new.parquet", index=False)
-    n = score_file(mixed.tree, tmp_path / "new.parquet", tmp_path / "scores.parquet")
-    assert n == len(mixed.frame)
+    given = mixed.tree, tmp_path / "new.parquet"
+    verdicts, unseen = score_file(*given, tmp_path / "scores.parquet")
     found = pd.read_parquet(tmp_path / "scores.parquet")
+    counts = found["verdict"].value_counts()
+    assert verdicts == {name: counts.get(name, 0) for name in ("clear", "ambiguous", "fits none")}
+    assert not any(unseen.values())
+    assert len(found) == len(mixed.frame)
     expected = memberships_frame(score(mixed.tree, mixed.frame))
     discrete = found.columns.drop(["tail_probability", "verdict", "needs_review"])
     pd.testing.assert_frame_equal(found[discrete], expected[discrete], check_dtype=False)
     assert list(found.columns) == list(expected.columns)
+    score_file(*given, tmp_path / "scores.csv")
+    write_csv(tmp_path / "expected.csv", found)
+    assert (tmp_path / "scores.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
 
 def test_a_file_that_cannot_be_scored_leaves_the_old_one(mixed: World, tmp_path, monkeypatch):

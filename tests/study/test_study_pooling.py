@@ -87,7 +87,7 @@ def test_several_numbers_give_totals_only(
             return fit(*given, **more)
         run = open_run(Path(shutil.copytree(fitted, folder)))
         assert run.manifest.options == options
-        return SimpleNamespace(tree=run.tree())
+        return SimpleNamespace(tree=run.tree(), partial=False)
 
     fit = runs.segment
     monkeypatch.setattr(runs, "segment", segment)

@@ -9,6 +9,7 @@ import pytest
 from builders import frame_of, schema_of, truth
 from softseg.errors import DataError, FileError
 from softseg.likelihood.statistics import reduce
+from softseg.tables import prepare as prepare_module
 from softseg.tables import stream
 from softseg.tables.prepare import prepare, prepare_file
 from softseg.tables.schema import ValueSchema
@@ -34,10 +35,13 @@ def written(frame: pd.DataFrame, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("most_repeated", [2_000_000, 300])
 @pytest.mark.parametrize("dictionary", [False, True])
 def test_statistics_are_those_of_the_whole_table(
-    frame: pd.DataFrame, tmp_path: Path, dictionary: bool
-):
+    frame: pd.DataFrame, tmp_path: Path, dictionary: bool, most_repeated: int,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    monkeypatch.setattr(prepare_module, "MOST_REPEATED", most_repeated)
     if dictionary:
         frame["industry"] = frame["industry"].astype("category")
     whole, streamed = prepare(frame, SCHEMA), prepare_file(written(frame, tmp_path), SCHEMA)

@@ -26,12 +26,12 @@ def score(
 ) -> None:
     """Give the customers of another table their memberships."""
     from softseg.runs.folder import open_run
-    from softseg.runs.rewrite import score_file, verdict_counts
+    from softseg.runs.rewrite import score_file
 
     run = open_run(folder, language or "en")
     spoken = language or run.manifest.options.language
     scored = score_file(run, table, out_file, unseen=unseen, language=spoken)
-    counts = verdict_counts(scored.membership)
+    counts = scored.verdicts
     out(
         say(
             "score.done",

@@ -25,7 +25,7 @@ from softseg.families.base import Array
 from softseg.families.kinds import COMPILED
 from softseg.inference.coordinates import back, place
 from softseg.inference.space import Space
-from softseg.likelihood.kernel import expected_kernel, fill, normalise
+from softseg.likelihood.kernel import expected_kernel, membership_kernel
 from softseg.models.plan import Integers, slopes_of, weights_of
 
 DIFFERENCE = 1e-5
@@ -135,18 +135,19 @@ def curvature(space: Space, point: Array, cores: int = 1) -> Array:
     point = np.ascontiguousarray(point, dtype=float)
     owner, rank = _owners(space)
     parts, hessian, scores, by_share = complete_kernel(
-        point, space.plan, space.coordinate, owner, rank, s.dense, s.codes, s.count, DIFFERENCE
+        point, space.plan, space.coordinate, owner, rank, s.dense, s.joined, s.count, DIFFERENCE
     )
+    membership, _ = membership_kernel(s.dense, s.joined, *parts)
     bears = _bearing(space, scores)
     of_share = np.flatnonzero(owner < 0)
     own = [np.flatnonzero(owner == k) for k in range(space.mixture.n_segments)]
 
     def block(first: int) -> Array:
         last = min(first + BLOCK, s.n_patterns)
-        score, mean, weight = score_kernel(
-            s.dense, s.codes, *parts, scores, by_share, bears, owner, first, last
+        score, mean = score_kernel(
+            s.dense, s.codes, membership, scores, by_share, bears, owner, first, last
         )
-        weight *= s.count[first:last]
+        weight = membership[:, first:last] * s.count[first:last]
         part = -(mean * s.count[first:last]) @ mean.T
         for k, mine in enumerate(own):
             weighted = score[mine] * weight[k]
@@ -186,7 +187,7 @@ def _bearing(space: Space, scores: Array) -> NDArray[np.bool_]:
 
 @njit(**COMPILED)
 def complete_kernel(
-    point, plan, coordinate, owner, rank, dense, codes, count, difference
+    point, plan, coordinate, owner, rank, dense, joined, count, difference
 ):  # pragma: no cover
     """What the Hessian needs at a point besides the scores of the patterns.
 
@@ -201,7 +202,7 @@ def complete_kernel(
     start, table = np.empty(n_segments), np.empty((n_segments, n_cells))
     weights = np.empty((n_segments, n_columns))
     weights_of(plan, share, theta, start, weights, table)
-    _, by_dense, by_table, sizes = expected_kernel(dense, codes, count, start, weights, table)
+    _, by_dense, by_table, sizes = expected_kernel(dense, joined, count, start, weights, table)
 
     hessian = np.zeros((size, size))
     slopes = np.empty(theta.shape)
@@ -261,21 +262,13 @@ def complete_kernel(
 
 @njit(**COMPILED)
 def score_kernel(
-    dense, codes, start, weights, table, scores, by_share, bears, owner, first, last
+    dense, codes, membership, scores, by_share, bears, owner, first, last
 ):  # pragma: no cover
     """Scores of the patterns first … last − 1, each coordinate's in its own segment.
 
-    Returns scores and their means under the memberships, both (coordinate, pattern), and the
-    memberships (segment, pattern).
+    Returns scores and their means under the memberships, both (coordinate, pattern).
     """
-    n_segments, n, size = len(start), last - first, len(owner)
-    joint = np.empty((n_segments, n))
-    largest, total = np.empty(n), np.empty(n)
-    fill(dense, codes, start, weights, table, first, last, joint)
-    normalise(joint, n, largest, total, np.empty(n, dtype=np.int64))
-    for k in range(n_segments):
-        for i in range(n):
-            joint[k, i] /= total[i]
+    n_segments, n, size = len(membership), last - first, len(owner)
     score, mean = np.empty((size, n)), np.zeros((size, n))
     n_columns = dense.shape[0]
     for a in range(size):
@@ -285,7 +278,7 @@ def score_kernel(
             row[:] = 0.0
             for segment in range(n_segments):
                 for i in range(n):
-                    mean[a, i] += by_share[segment, a] * joint[segment, i]
+                    mean[a, i] += by_share[segment, a] * membership[segment, first + i]
             continue
         row[:] = scores[0, a]
         for c in range(n_columns):
@@ -298,5 +291,5 @@ def score_kernel(
                 for i in range(n):
                     row[i] += scores[1 + n_columns + codes[d, first + i], a]
         for i in range(n):
-            mean[a, i] = joint[k, i] * row[i]
-    return score, mean, joint
+            mean[a, i] = membership[k, first + i] * row[i]
+    return score, mean

@@ -84,7 +84,7 @@ def _climb_compiled(space: Space, values: Values, cycles: int, tolerance: float)
     s = space.statistics
     share, theta = np.array(values.share, dtype=float), theta_of(space.mixture, values)
     objective, log_lik, dense, table, sizes, settled = climb_kernel(
-        space.plan, share, theta, s.dense, s.codes, s.count, cycles, tolerance
+        space.plan, share, theta, s.dense, s.joined, s.count, cycles, tolerance
     )
     log_lik += float(s.count @ s.log_base)
     found = values_of(space.mixture, share, theta)

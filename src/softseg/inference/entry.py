@@ -35,6 +35,7 @@ from softseg.inference.native import (
     turned,
 )
 from softseg.inference.space import Space, posterior_kernel
+from softseg.likelihood.joined import Joined
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
 from softseg.models.plan import Plan, compilable
@@ -45,7 +46,7 @@ PARTS, CODING, CELLS, VALUE_OF, EXPOSURE_OF, VALUES, EXPOSURES, OBSERVED, OBSERV
 SUPPORT, WIDTH, SHIFT, UNIT, PRIOR, PRIOR_A, PRIOR_B, FIXED, SHARE_ALPHA, SHARE_FIXED = range(
     FIRST + 9, FIRST + 19
 )
-COORDINATE, DENSE, CODES, COUNT = range(FIRST + 19, FIRST + 23)
+COORDINATE, DENSE, CODES, CODE_PARTS, COUNT = range(FIRST + 19, FIRST + 24)
 """Places in the table of pointers: the fields of a `Plan` in their order, then the patterns."""
 
 
@@ -133,7 +134,7 @@ def density_of(space: Space) -> Density:
     The first call in a process loads the machine code, and makes it where none is kept.
     """
     s = space.statistics
-    arrays = (*space.plan, space.coordinate, s.dense, s.codes, s.count)
+    arrays = (*space.plan, space.coordinate, s.dense, *s.joined, s.count)
     return Density(entry(), tuple(np.atleast_1d(array) for array in arrays), space.size)
 
 
@@ -208,7 +209,7 @@ def density(size, position, gradient, value, table):  # pragma: no cover
         plan_at(table),
         integer_matrix(table, COORDINATE),
         real_matrix(table, DENSE),
-        codes,
+        Joined(codes, integer_matrix(table, CODE_PARTS)),
         reals(table, COUNT),
     )
     turned(slope, factor, out)

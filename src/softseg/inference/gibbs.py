@@ -123,7 +123,7 @@ def _run_compiled(
     for first in range(0, n_sweeps, REPORT_EVERY):
         tell(first / n_sweeps)
         sweeps_kernel(
-            rng, space.plan, share, theta, s.dense, s.codes, s.count,
+            rng, space.plan, share, theta, s.dense, s.joined, s.count,
             first, min(REPORT_EVERY, n_sweeps - first), n_tune, thin, *kept,
         )  # fmt: skip
     tell(1.0)

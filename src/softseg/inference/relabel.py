@@ -18,14 +18,8 @@ from scipy.optimize import linear_sum_assignment
 
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
-from softseg.likelihood.kernel import (
-    BLOCK,
-    COMPILED,
-    fill,
-    memberships,
-    normalise,
-    start_of,
-)
+from softseg.likelihood.block import BLOCK, COMPILED, U, fill, normalise, ready, room
+from softseg.likelihood.kernel import memberships, start_of
 from softseg.likelihood.statistics import Statistics, Weights
 from softseg.models.mixture import Values
 
@@ -130,7 +124,7 @@ def _cross(statistics: Statistics, values: Values, top: NDArray[np.intp], k: int
     """Return the customers of pivot segment a in a draw's segment b, (draw, a, b)."""
     s = statistics
     parts = [
-        cross_kernel(s.dense, s.codes, s.count, *_ready(s, part), top, k)
+        cross_kernel(s.dense, s.joined, s.count, *_ready(s, part), top, k)
         for part in _parts(s, values)
     ]
     return np.concatenate(parts)
@@ -141,50 +135,46 @@ def _mean_membership(statistics: Statistics, values: Values) -> Array:
     s = statistics
     total = np.zeros((s.n_patterns, values.share.shape[-1]))
     for part in _parts(s, values):
-        total += mean_kernel(s.dense, s.codes, *_ready(s, part)).T * len(part.share)
+        total += mean_kernel(s.dense, s.joined, *_ready(s, part)).T * len(part.share)
     return total / len(values.share)
 
 
 @njit(**COMPILED)
-def cross_kernel(dense, codes, count, starts, weights, tables, top, n_groups):  # pragma: no cover
+def cross_kernel(dense, joined, count, starts, weights, tables, top, n_groups):  # pragma: no cover
     """Sum the memberships of each draw over the patterns of each pivot segment."""
     n_draws, n_segments = starts.shape
     n_patterns = len(count)
-    joint = np.empty((n_segments, BLOCK))
-    largest, total = np.empty(BLOCK), np.empty(BLOCK)
-    powers = np.empty(BLOCK, dtype=np.int64)
+    joint, largest, total = room(n_segments)
     cross = np.zeros((n_draws, n_groups, n_segments))
-    for first in range(0, n_patterns, BLOCK):
-        last = min(first + BLOCK, n_patterns)
-        n = last - first
-        for draw in range(n_draws):
-            fill(dense, codes, starts[draw], weights[draw], tables[draw], first, last, joint)
-            normalise(joint, n, largest, total, powers)
-            out = cross[draw]
-            for k in range(n_segments):
-                row = joint[k]
-                for i in range(n):
-                    out[top[first + i], k] += row[i] * count[first + i] / total[i]
+    for draw in range(n_draws):
+        out = cross[draw]
+        start, weight, table = ready(joined, starts[draw], weights[draw], tables[draw])
+        for first in range(0, n_patterns, BLOCK):
+            n = min(BLOCK, n_patterns - first)
+            fill(dense, joined.codes, start, weight, table, first, n, joint)
+            normalise(n_segments, n, joint, largest, total)
+            for i in range(n):
+                each = count[first + i] / total[i]
+                for k in range(n_segments):
+                    out[top[first + i], k] += joint[k * BLOCK + i] * each
     return cross
 
 
 @njit(**COMPILED)
-def mean_kernel(dense, codes, starts, weights, tables):  # pragma: no cover
+def mean_kernel(dense, joined, starts, weights, tables):  # pragma: no cover
     """Average the memberships over draws, (segment, pattern)."""
     n_draws, n_segments = starts.shape
-    n_patterns = dense.shape[1] if dense.shape[0] > 0 else codes.shape[1]
-    joint = np.empty((n_segments, BLOCK))
-    largest, total = np.empty(BLOCK), np.empty(BLOCK)
-    powers = np.empty(BLOCK, dtype=np.int64)
+    n_patterns = joined.codes.shape[1]
+    joint, largest, total = room(n_segments)
     mean = np.zeros((n_segments, n_patterns))
-    for first in range(0, n_patterns, BLOCK):
-        last = min(first + BLOCK, n_patterns)
-        n = last - first
-        for draw in range(n_draws):
-            fill(dense, codes, starts[draw], weights[draw], tables[draw], first, last, joint)
-            normalise(joint, n, largest, total, powers)
+    for draw in range(n_draws):
+        start, weight, table = ready(joined, starts[draw], weights[draw], tables[draw])
+        for first in range(0, n_patterns, BLOCK):
+            n = min(BLOCK, n_patterns - first)
+            fill(dense, joined.codes, start, weight, table, first, n, joint)
+            normalise(n_segments, n, joint, largest, total)
             for k in range(n_segments):
-                row = joint[k]
-                for i in range(n):
-                    mean[k, first + i] += row[i] / (total[i] * n_draws)
+                out, row = mean[k, first : first + n], U(k * BLOCK)
+                for i in range(U(n)):
+                    out[i] += joint[row + i] / (total[i] * n_draws)
     return mean

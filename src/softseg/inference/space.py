@@ -27,7 +27,7 @@ from softseg.inference.coordinates import (
     point_kernel,
     prior_kernel,
 )
-from softseg.likelihood.kernel import BLOCK, expected_kernel, fill, normalise
+from softseg.likelihood.kernel import expected_kernel, likelihood_kernel
 from softseg.likelihood.statistics import Statistics
 from softseg.models.mixture import Mixture, Values
 from softseg.models.plan import (
@@ -139,7 +139,7 @@ class Space:
         s, gradient = self.statistics, np.empty(self.size)
         density = posterior_kernel(
             np.ascontiguousarray(point, dtype=float), gradient, self.plan, self.coordinate,
-            s.dense, s.codes, s.count,
+            s.dense, s.joined, s.count,
         )  # fmt: skip
         return float(density) + self.constant, gradient
 
@@ -153,7 +153,7 @@ class Space:
         parts = [points[i : i + AT_ONCE] for i in range(0, len(points), AT_ONCE)]
 
         def evaluate(part: Array) -> tuple[Array, Array]:
-            return densities_kernel(part, self.plan, self.coordinate, s.dense, s.codes, s.count)
+            return densities_kernel(part, self.plan, self.coordinate, s.dense, s.joined, s.count)
 
         with ThreadPoolExecutor(max_workers=max(cores, 1)) as pool:
             found = list(pool.map(evaluate, parts))
@@ -183,7 +183,7 @@ def _anywhere(plan: Plan) -> Array:
 
 
 @njit(**COMPILED)
-def posterior_kernel(point, gradient, plan, coordinate, dense, codes, count):  # pragma: no cover
+def posterior_kernel(point, gradient, plan, coordinate, dense, joined, count):  # pragma: no cover
     """Write the gradient of a point and return its log density, up to `Space.constant`."""
     n_segments = len(plan.share_alpha)
     share, theta = np.empty(n_segments), np.empty(plan.fixed.shape)
@@ -192,7 +192,9 @@ def posterior_kernel(point, gradient, plan, coordinate, dense, codes, count):  #
     weights = np.empty((n_segments, dense.shape[0]))
     table = np.empty((n_segments, plan.cells.shape[0]))
     weights_of(plan, share, theta, start, weights, table)
-    log_lik, by_dense, by_table, sizes = expected_kernel(dense, codes, count, start, weights, table)
+    log_lik, by_dense, by_table, sizes = expected_kernel(
+        dense, joined, count, start, weights, table
+    )
     slopes = np.zeros(theta.shape)
     slopes_of(plan, theta, sizes, by_dense, by_table, slopes)
     density = log_lik + prior_kernel(plan, share, theta) + log_jacobian
@@ -201,24 +203,7 @@ def posterior_kernel(point, gradient, plan, coordinate, dense, codes, count):  #
 
 
 @njit(**COMPILED)
-def likelihood_kernel(dense, codes, count, start, weights, table):  # pragma: no cover
-    """Log-likelihood without base, in one pass without the expected statistics."""
-    n_segments, n_patterns = len(start), len(count)
-    joint = np.empty((n_segments, BLOCK))
-    largest, total = np.empty(BLOCK), np.empty(BLOCK)
-    powers = np.empty(BLOCK, dtype=np.int64)
-    log_lik = 0.0
-    for first in range(0, n_patterns, BLOCK):
-        last = min(first + BLOCK, n_patterns)
-        fill(dense, codes, start, weights, table, first, last, joint)
-        normalise(joint, last - first, largest, total, powers)
-        for i in range(last - first):
-            log_lik += count[first + i] * (largest[i] + np.log(total[i]))
-    return log_lik
-
-
-@njit(**COMPILED)
-def densities_kernel(points, plan, coordinate, dense, codes, count):  # pragma: no cover
+def densities_kernel(points, plan, coordinate, dense, joined, count):  # pragma: no cover
     """Log densities up to `Space.constant`, and log-likelihoods without base, (sample,)."""
     n, n_segments = len(points), len(plan.share_alpha)
     share, theta = np.empty(n_segments), np.empty(plan.fixed.shape)
@@ -229,6 +214,6 @@ def densities_kernel(points, plan, coordinate, dense, codes, count):  # pragma: 
     for i in range(n):
         log_jacobian = place(plan, coordinate, points[i], share, theta)
         weights_of(plan, share, theta, start, weights, table)
-        likelihood[i] = likelihood_kernel(dense, codes, count, start, weights, table)
+        likelihood[i] = likelihood_kernel(dense, joined, count, start, weights, table)
         density[i] = likelihood[i] + prior_kernel(plan, share, theta) + log_jacobian
     return density, likelihood

@@ -95,11 +95,13 @@ def update(rng, plan, share, theta, sizes, dense, table):  # pragma: no cover
 
 
 @njit(**COMPILED)
-def look(plan, share, theta, room, dense, codes, count):  # pragma: no cover
+def look(plan, share, theta, room, dense, joined, count):  # pragma: no cover
     """The E step: objective up to a constant, and expected dense, table, sizes."""
     start, weights, table = room
     weights_of(plan, share, theta, start, weights, table)
-    log_lik, by_dense, by_table, sizes = expected_kernel(dense, codes, count, start, weights, table)
+    log_lik, by_dense, by_table, sizes = expected_kernel(
+        dense, joined, count, start, weights, table
+    )
     return log_lik + prior_kernel(plan, share, theta), log_lik, by_dense, by_table, sizes
 
 
@@ -138,11 +140,11 @@ def packed(by_dense, by_table, sizes):  # pragma: no cover
 
 
 @njit(**COMPILED)
-def climb_kernel(plan, share, theta, dense, codes, count, cycles, tolerance):  # pragma: no cover
+def climb_kernel(plan, share, theta, dense, joined, count, cycles, tolerance):  # pragma: no cover
     """Accelerated EM in place: objective, log-likelihood, statistics, whether it settled."""
     room = scratch(plan, dense.shape[0])
     objective, log_lik, by_dense, by_table, sizes = look(
-        plan, share, theta, room, dense, codes, count
+        plan, share, theta, room, dense, joined, count
     )
     trial_share, trial_theta = share.copy(), theta.copy()
     n_dense, n_table = by_dense.size, by_table.size
@@ -154,7 +156,7 @@ def climb_kernel(plan, share, theta, dense, codes, count, cycles, tolerance):  #
         for turn in range(2):
             maximise(plan, share, theta, sizes, by_dense, by_table)
             objective, log_lik, by_dense, by_table, sizes = look(
-                plan, share, theta, room, dense, codes, count
+                plan, share, theta, room, dense, joined, count
             )
             if turn == 0:
                 s1 = packed(by_dense, by_table, sizes)
@@ -166,7 +168,7 @@ def climb_kernel(plan, share, theta, dense, codes, count, cycles, tolerance):  #
                 plan, trial_share, trial_theta, far, jump[:n_dense].reshape(by_dense.shape),
                 jump[n_dense : n_dense + n_table].reshape(by_table.shape),
             )  # fmt: skip
-            leap = look(plan, trial_share, trial_theta, room, dense, codes, count)
+            leap = look(plan, trial_share, trial_theta, room, dense, joined, count)
             if np.isfinite(leap[0]) and leap[0] > objective:
                 objective, log_lik, by_dense, by_table, sizes = leap
                 share[:], theta[:] = trial_share, trial_theta
@@ -178,7 +180,7 @@ def climb_kernel(plan, share, theta, dense, codes, count, cycles, tolerance):  #
 
 @njit(**COMPILED)
 def sweeps_kernel(
-    rng, plan, share, theta, dense, codes, count, first, n_sweeps, n_tune, thin,
+    rng, plan, share, theta, dense, joined, count, first, n_sweeps, n_tune, thin,
     kept_share, kept_theta, kept_log_lik,
 ):  # fmt: skip  # pragma: no cover
     """Gibbs sweeps number first … first + n_sweeps − 1 in place, those to keep written down."""
@@ -189,7 +191,7 @@ def sweeps_kernel(
         if since >= 0 and since % thin == 0:
             kept_share[since // thin], kept_theta[since // thin] = share, theta
         log_lik, by_dense, by_table, sizes = sampled_kernel(
-            dense, codes, count, start, weights, table, rng
+            dense, joined, count, start, weights, table, rng
         )
         if since >= 0 and since % thin == 0:
             kept_log_lik[since // thin] = log_lik

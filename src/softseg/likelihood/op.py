@@ -21,7 +21,8 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from softseg.likelihood import kernel
+from softseg.compiled import stamp
+from softseg.likelihood.joined import Joined
 from softseg.likelihood.kernel import expected_kernel
 from softseg.likelihood.statistics import Statistics
 
@@ -34,6 +35,7 @@ INPUT_TYPES = (
     pt.TensorType("float64", shape=(None, None)),
     pt.TensorType("float64", shape=(None, None)),
     pt.TensorType("int32", shape=(None, None)),
+    pt.TensorType("int64", shape=(None, None)),
     pt.TensorType("float64", shape=(None,)),
 )
 
@@ -42,10 +44,10 @@ class MixtureLogLikelihood(Op):
     """Log-likelihood of a mixture without base measure, with its expected statistics.
 
     Inputs: `start` (segment,), `weights` (segment, column), `table` (segment, cell), and the
-    patterns `dense` (column, pattern), `codes` (table column, pattern), `count` (pattern,), as in
-    `Statistics`. Outputs: the log-likelihood, the expected sizes (segment,), the expected dense
-    statistics (segment, column) and the expected table (segment, cell). Only the first output may
-    be differentiated.
+    patterns: `dense` (column, pattern) and `count` (pattern,) as in `Statistics`, with `codes` and
+    `parts` as in `Joined` between them. Outputs: the log-likelihood, the expected sizes (segment,),
+    the expected dense statistics (segment, column) and the expected table (segment, cell). Only the
+    first output may be differentiated.
     """
 
     __props__ = ()
@@ -62,8 +64,10 @@ class MixtureLogLikelihood(Op):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Any) -> None:
         """Run the kernel from Python, where the graph is not compiled by numba."""
-        start, weights, table, dense, codes, count = map(np.ascontiguousarray, inputs)
-        log_lik, *expected = expected_kernel(dense, codes, count, start, weights, table)
+        start, weights, table, dense, codes, parts, count = map(np.ascontiguousarray, inputs)
+        log_lik, *expected = expected_kernel(
+            dense, Joined(codes, parts), count, start, weights, table
+        )
         by_dense, by_table, sizes = expected
         results = (np.asarray(log_lik), sizes, by_dense, by_table)
         for storage, result in zip(output_storage, results, strict=True):
@@ -98,10 +102,12 @@ def _in_numba(op: MixtureLogLikelihood, node: Apply, **kwargs: Any) -> tuple[Any
     """Return the node in nopython mode, and the version under which its code is cached."""
 
     @numba_njit
-    def mixture_log_likelihood(start, weights, table, dense, codes, count):  # pragma: no cover
+    def mixture_log_likelihood(
+        start, weights, table, dense, codes, parts, count
+    ):  # pragma: no cover
         log_lik, by_dense, by_table, sizes = expected_kernel(
             np.ascontiguousarray(dense),
-            np.ascontiguousarray(codes),
+            Joined(np.ascontiguousarray(codes), np.ascontiguousarray(parts)),
             np.ascontiguousarray(count),
             np.ascontiguousarray(start),
             np.ascontiguousarray(weights),
@@ -122,7 +128,8 @@ def log_likelihood(statistics: Statistics, start: Any, weights: Any, table: Any)
     """
     patterns = {
         "dense": statistics.dense,
-        "codes": statistics.codes,
+        "codes": statistics.joined.codes,
+        "parts": statistics.joined.parts,
         "count": statistics.count,
     }
     make = pytensor.shared  # pyright: ignore[reportPrivateImportUsage]
@@ -138,5 +145,5 @@ def _version_of_kernel() -> int:
     The kernel is compiled into the cached code of every graph it stands in, which would otherwise
     outlive a change of the kernel.
     """
-    sources = [Path(str(module)).read_bytes() for module in (kernel.__file__, __file__)]
-    return int.from_bytes(sha256(b"".join(sources)).digest()[:8])
+    sources = stamp(expected_kernel.py_func).encode() + Path(__file__).read_bytes()
+    return int.from_bytes(sha256(sources).digest()[:8])

@@ -13,6 +13,7 @@ named parameters into (constant, weights, table), and cuts summed statistics up 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from softseg.families import Family, family
 from softseg.families.base import Array, Block, Coding, Integers, Namespace, Parameters, Sums
+from softseg.likelihood.joined import Joined, join
 from softseg.likelihood.patterns import distinct
 from softseg.tables.table import Table
 
@@ -179,6 +181,15 @@ class Statistics:
         """Number of customers, counts included."""
         return float(self.count.sum())
 
+    @cached_property
+    def joined(self) -> Joined:
+        """The codes as the kernel reads them: several columns as one."""
+        layout = self.layout
+        spans = [s.table for s in layout.slots if s.table.stop > s.table.start]
+        if len(self.codes) > len(spans):
+            spans.append(layout.observed_table)
+        return join(self.codes, spans, layout.n_cells)
+
     def take(self, patterns: NDArray[np.intp]) -> "Statistics":
         """Return some of the patterns, for instance to align labels on a sample of them."""
         return Statistics(
@@ -258,8 +269,8 @@ def _combinations(present: Sequence[Array], n_patterns: int) -> tuple[Array, NDA
     """Return the distinct combinations of observed indicators and each pattern's one."""
     if not present:
         return np.empty((1, 0)), np.zeros(n_patterns, dtype=np.intp)
-    combinations, which = np.unique(np.stack(present, axis=1), axis=0, return_inverse=True)
-    return combinations, which.reshape(-1)
+    found = distinct(present)
+    return np.stack([column[found.row] for column in present], axis=1), found.pattern_of_row
 
 
 def _total(terms: Sequence[Any]) -> Any:

@@ -11,14 +11,8 @@ that a table look-up is a sum of vectors. Nothing of a pattern depends on what s
 import numpy as np
 from numba import njit
 
-from softseg.likelihood.kernel import (
-    COMPILED,
-    LN2_HIGH,
-    LN2_LOW,
-    LOG2_E,
-    LOWEST,
-    ONE_OVER_FACTORIAL,
-)
+from softseg.likelihood.elementary import LOWEST, exponential
+from softseg.likelihood.kernel import COMPILED
 
 TILE = 4
 """Columns that are added together, so that the sum stays in a register."""
@@ -76,26 +70,6 @@ def normalise_draws(row, n_draws, largest, best, total):  # pragma: no cover
         part = row[k * n_draws : (k + 1) * n_draws]
         for s in range(n_draws):
             part[s] *= total[s]
-
-
-@njit(**COMPILED)
-def exponential(x):  # pragma: no cover
-    """Return e^x for x in [`LOWEST`, 0]; see `softseg.likelihood.kernel.normalise`."""
-    whole = np.floor(x * LOG2_E + 0.5)
-    r = (x - whole * LN2_HIGH) - whole * LN2_LOW
-    p = ONE_OVER_FACTORIAL[11]
-    p = p * r + ONE_OVER_FACTORIAL[10]
-    p = p * r + ONE_OVER_FACTORIAL[9]
-    p = p * r + ONE_OVER_FACTORIAL[8]
-    p = p * r + ONE_OVER_FACTORIAL[7]
-    p = p * r + ONE_OVER_FACTORIAL[6]
-    p = p * r + ONE_OVER_FACTORIAL[5]
-    p = p * r + ONE_OVER_FACTORIAL[4]
-    p = p * r + ONE_OVER_FACTORIAL[3]
-    p = p * r + ONE_OVER_FACTORIAL[2]
-    p = p * r + 1.0
-    p = p * r + 1.0
-    return p * np.int64((np.int64(whole) + 1023) << 52).view(np.float64)
 
 
 @njit(**COMPILED)

@@ -293,8 +293,23 @@ class Facts:
         """Customers by verdict and top segment, (verdict, segment)."""
         verdict = self.membership["verdict"].values.astype(str)
         top = self.membership["top"].values.astype(int) - 1
-        counts = [np.bincount(top[verdict == v], minlength=self.n_segments) for v in VERDICTS]
+        count, n = self.membership_count, self.n_segments
+        counts = [np.bincount(top[v], count[v], n) for v in (verdict == v for v in VERDICTS)]
         return np.asarray(counts, dtype=np.int64)
+
+    @property
+    def n_distinct(self) -> int:
+        """Distinct rows of a file that was read batch by batch, 0 for any other table."""
+        found = self.group(names.MEMBERSHIP)
+        return found.sizes[names.CUSTOMER] if found is not None and "count" in found else 0
+
+    @cached_property
+    def membership_count(self) -> Array:
+        """How many customers each entry of the memberships stands for, (customer,)."""
+        found = self.membership
+        if "count" in found:
+            return found["count"].values.astype(float)
+        return np.ones(found.sizes[names.CUSTOMER])
 
     # --- profile ----------------------------------------------------------------------------
 

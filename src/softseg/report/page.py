@@ -224,6 +224,11 @@ def _data(facts: Facts) -> dict[str, Any]:
         "data_line": facts.say(
             "report.data.customers", customers=n, indicators=len(facts.indicators)
         ),
+        "distinct_line": facts.say(
+            "report.data.distinct", count=customers(facts.n_distinct, facts.language)
+        )
+        if facts.n_distinct
+        else "",
         "gaps": tables.gap_rows(facts),
         "gap_sentences": tables.gap_sentences(facts),
         "dropped": [(facts.label(k), clean(v)) for k, v in dropped.items()],

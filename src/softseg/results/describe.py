@@ -7,7 +7,7 @@ import xarray as xr
 
 from softseg.families.base import Array
 from softseg.likelihood.statistics import Statistics
-from softseg.names import MEMBERSHIP, PROFILE, SIZES
+from softseg.names import CUSTOMER, MEMBERSHIP, PROFILE, SIZES
 from softseg.results.evaluate import draws_to_use, summarise, thinned
 from softseg.results.membership import membership_dataset
 from softseg.results.profile import profile
@@ -28,7 +28,9 @@ def describe(
 ) -> None:
     """Add ``/membership``, ``/sizes`` and ``/profile`` to a posterior tree.
 
-    Memberships and sizes come from one pass over patterns and draws.
+    Memberships and sizes come from one pass over patterns and draws. Where the table's rows are the
+    distinct rows of a file, ``/membership`` has one entry for each of them, and ``count`` says how
+    many customers it stands for.
 
     Parameters
     ----------
@@ -52,6 +54,8 @@ def describe(
         rows=table.rows if len(table.rows) else np.arange(1, table.n_customers + 1),
         segment_names=names,
     )
+    if table.distinct:
+        members["count"] = (CUSTOMER, table.count)
     add_group(tree, MEMBERSHIP, members)
     add_group(tree, SIZES, sizes_dataset(table, summary, segment_names=names))
     schema = schema_from_tree(tree)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from softseg.errors import UsageError
+from softseg.errors import FileError, UsageError
 from softseg.names import SEGMENT
 from softseg.results.files import replace_file, unwritable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 FORMULA_STARTS: Final = tuple("=+-@\t\r\0\uff1d\uff0b\uff0d\uff20")
 """First characters by which a spreadsheet may take a text for a formula (OWASP ASVS 1.2.10).
@@ -113,40 +114,49 @@ def write_memberships(
 
 
 @contextmanager
-def frames_to_parquet(
+def written_in_parts(
     path: Path | str, language: str = "en"
-) -> Iterator[Callable[["pd.DataFrame"], None]]:
-    """Give a function that adds a frame to a Parquet file, which is there whole or not at all.
+) -> Iterator[Callable[["pa.Table"], None]]:
+    """Give a function that adds rows to a Parquet file, or CSV where `path` ends so.
+
+    The file is there whole or not at all, and only its owner can read it.
 
     Raises
     ------
     FileError
         Where the disk is full or the folder cannot be written; what stood at `path` is untouched.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = Path(path)
+    csv = path.suffix.lower() == ".csv"
     writer: pq.ParquetWriter | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
     except OSError as error:
         raise unwritable(path, error, language) from error
     temporary = Path(name)
 
-    def write(frame: "pd.DataFrame") -> None:
+    def write(rows: "pa.Table") -> None:
         nonlocal writer
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        if writer is None:
-            writer = pq.ParquetWriter(temporary, table.schema)
-        writer.write_table(table)
+        if csv:
+            file.write(_csv(rows.to_pandas(), first=file.tell() == 0))
+            return
+        writer = writer or pq.ParquetWriter(file, rows.schema)
+        writer.write_table(rows)
 
     try:
-        yield write
-        if writer is not None:
-            writer.close()
-            temporary.replace(path)
+        with os.fdopen(handle, "wb") as file:
+            try:
+                yield write
+            finally:
+                if writer is not None:
+                    writer.close()
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except FileError:  # that of another file, which is read meanwhile
+        raise
     except OSError as error:
         raise unwritable(path, error, language) from error
     finally:
@@ -160,13 +170,18 @@ def write_profiles(path: Path | str, profile: xr.Dataset, language: str = "en") 
 
 def write_csv(path: Path | str, frame: "pd.DataFrame", language: str = "en") -> str:
     """Write a frame as CSV (UTF-8 with mark, comma), texts made safe; return the SHA-256."""
+    return replace_file(path, _csv(frame), language)
+
+
+def _csv(frame: "pd.DataFrame", first: bool = True) -> bytes:
+    """Return a frame as CSV, made safe; with mark and header where it is the first part."""
     safe = frame.copy()
     for name in safe.columns:
         if safe[name].dtype.kind not in "fiub":
             safe[name] = [harmless(value) for value in safe[name]]
     safe.columns = [harmless(name) for name in safe.columns]
-    text = safe.to_csv(index=False, lineterminator="\n")
-    return replace_file(path, b"\xef\xbb\xbf" + text.encode("utf-8"), language)
+    text = safe.to_csv(index=False, header=first, lineterminator="\n").encode("utf-8")
+    return b"\xef\xbb\xbf" + text if first else text
 
 
 def harmless(value: Any) -> Any:

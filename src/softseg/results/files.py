@@ -55,14 +55,16 @@ def read_file(path: Path | str, language: str = "en") -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        text = say("storage.unreadable", language, name=Path(path).name, reason=reason)
-        raise FileError(text) from error
+        raise _unreadable(path, error, language) from error
 
 
-def sha256(path: Path | str) -> str:
+def sha256(path: Path | str, language: str = "en") -> str:
     """Return the SHA-256 of a file as text, the same as ``sha256sum`` prints."""
-    return hashlib.sha256(read_file(path)).hexdigest()
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error, language) from error
 
 
 def sealed(body: bytes) -> bytes:
@@ -86,6 +88,11 @@ def unwritable(path: Path, error: OSError, language: str = "en") -> FileError:
     """Return the error for a file that could not be written."""
     reason = error.strerror or type(error).__name__
     return FileError(say("storage.unwritable", language, name=path.name, reason=reason))
+
+
+def _unreadable(path: Path | str, error: OSError, language: str) -> FileError:
+    reason = error.strerror or type(error).__name__
+    return FileError(say("storage.unreadable", language, name=Path(path).name, reason=reason))
 
 
 def _seal(body: bytes) -> bytes:

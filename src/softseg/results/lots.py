@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from softseg.families.base import Array
-from softseg.likelihood.kernel import COMPILED, MANY
+from softseg.likelihood.block import COMPILED, MANY
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,15 @@ class Rows:
 def rows_of(
     pattern_of_row: NDArray[np.intp], weights: Array, count: Array, n_patterns: int
 ) -> Rows:
-    """Return rows sorted by pattern and then by weight, so that their order in the file is lost."""
+    """Return rows sorted by pattern and then by weight, so that their order in the file is lost.
+
+    Where nothing but the customers themselves is totalled, the rows of a pattern are one row: a
+    row with the count 2 is the row twice, and a large table needs few lots.
+    """
+    plain = weights.shape[1] == 1 and np.array_equal(weights[:, 0], count)
+    if plain and np.array_equal(count, np.floor(count)):
+        total = np.bincount(pattern_of_row, weights=count, minlength=n_patterns)
+        return Rows(total[:, None], total, np.arange(n_patterns + 1))
     keys = [weights.sum(axis=1), count]
     differing = [key for key in keys if len(key) and np.any(key != key[0])]
     if differing:

@@ -33,6 +33,7 @@ TAIL_BOUND: Final = 0.01
 CLEAR: Final = "clear"
 AMBIGUOUS: Final = "ambiguous"
 FITS_NONE: Final = "fits none"
+VERDICTS: Final = (CLEAR, AMBIGUOUS, FITS_NONE)
 VERDICT_TYPE: Final = np.dtype("<U9")
 
 

@@ -1,6 +1,7 @@
 """Scoring: the memberships of new rows under a stored posterior, nothing fitted again."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,8 +15,8 @@ from softseg.likelihood.statistics import Statistics, reduce
 from softseg.models.mixture import specify
 from softseg.names import MEMBERSHIP
 from softseg.results.evaluate import Evaluator, draws_to_use, thinned
-from softseg.results.exports import frames_to_parquet, memberships_frame
-from softseg.results.membership import empty, membership
+from softseg.results.exports import memberships_frame, written_in_parts
+from softseg.results.membership import VERDICTS, empty, membership
 from softseg.results.tree import schema_from_tree, segment_names, values_from_tree
 from softseg.tables.prepare import prepare_new
 from softseg.tables.stream import batches, column_names
@@ -104,7 +105,8 @@ def score_file(
     out: Path | str,
     *,
     unseen: Literal["error", "missing"] = "error",
-) -> int:
+    language: str | None = None,
+) -> tuple[dict[str, int], dict[str, int]]:
     """Write the memberships of the customers of a large Parquet file, batch by batch.
 
     Parameters
@@ -114,15 +116,17 @@ def score_file(
     table
         A Parquet file with the columns of the schema.
     out
-        Parquet file to write, in the layout of `softseg.results.exports`; it is there whole or not
-        at all.
+        Parquet or CSV file to write, in the layout of `softseg.results.exports`; it is there whole
+        or not at all.
     unseen
         As in `Scorer.score`.
+    language
+        Of the messages; that of the schema by default.
 
     Returns
     -------
-    int
-        Number of customers.
+    tuple
+        Customers by verdict, and unseen cells by indicator.
 
     Raises
     ------
@@ -131,18 +135,26 @@ def score_file(
     FileError
         Where a file cannot be read or written.
     """
+    import pyarrow as pa
+
     scorer = Scorer(tree)
+    schema = scorer.schema.model_copy(update={"language": language or scorer.schema.language})
+    verdicts: Counter[str] = Counter(dict.fromkeys(VERDICTS, 0))
+    cells: Counter[str] = Counter()
     id_column = scorer.schema.id or "customer"
     there = column_names(table)
     n_customers = 0
-    with frames_to_parquet(out) as write:
-        for batch in batches(table, [name for name in scorer.schema.columns if name in there]):
-            rows, _ = prepare_new(batch.to_pandas(), scorer.schema, unseen)
+    with written_in_parts(out, schema.language) as write:
+        for batch in batches(table, [name for name in schema.columns if name in there]):
+            rows, counts = prepare_new(batch.to_pandas(), schema, unseen)
             found = scorer.score_table(rows)
             found["row"] = found["row"] + n_customers
-            write(memberships_frame(found, rows.customers, id_column))
+            frame = memberships_frame(found, rows.customers, id_column)
+            write(pa.Table.from_pandas(frame, preserve_index=False))
             n_customers += rows.n_customers
-    return n_customers
+            verdicts.update(frame["verdict"])
+            cells.update(counts)
+    return dict(verdicts), dict(cells)
 
 
 def score(

@@ -1,7 +1,7 @@
 """What a run folder holds, made from a posterior tree; nothing is fitted here."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def write_outputs(
     options: Options,
     *,
     customers: Sequence[str] | None = None,
+    memberships: Callable[[Path], object] | None = None,
     choice: StoredChoice | None = None,
     continuity: Continuity | None = None,
 ) -> None:
@@ -52,6 +53,9 @@ def write_outputs(
         What was asked for.
     customers
         Ids in the order of the rows, None without ids.
+    memberships
+        Writes the memberships to a path, Parquet or CSV, where the tree does not hold them row by
+        row.
     choice
         The choice of the number of segments, if there was one.
     continuity
@@ -60,6 +64,9 @@ def write_outputs(
     language, schema = options.language, schema_from_tree(tree)
     members = tree[MEMBERSHIP].to_dataset()
     for name in (MEMBERSHIPS, MEMBERSHIPS_CSV) if options.csv else (MEMBERSHIPS,):
+        if memberships is not None:
+            memberships(stage / name)
+            continue
         id_column = schema.id or "customer"
         write_memberships(stage / name, members, customers, id_column=id_column, language=language)
     write_profiles(stage / PROFILES, tree[PROFILE].to_dataset(), language)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scored:
-    """New customers with their memberships.
+    """New customers whose memberships have been written.
 
     Attributes
     ----------
-    membership
-        As `softseg.results.membership` returns it.
+    verdicts
+        Customers by verdict.
     unseen
         Cells with an unseen level by indicator, read as missing.
     path
         The file that was written.
     """
 
-    membership: "xr.Dataset"
+    verdicts: dict[str, int]
     unseen: dict[str, int]
     path: Path
 
@@ -59,7 +60,14 @@ def write_again(
     FileError
         Where a file is damaged or cannot be written.
     """
-    from softseg.results.tree import rename_segments, schema_from_tree, set_attribute
+    from softseg.names import MEMBERSHIP
+    from softseg.results.streamed import write_renamed
+    from softseg.results.tree import (
+        rename_segments,
+        schema_from_tree,
+        segment_names,
+        set_attribute,
+    )
 
     old = run.manifest.options
     update: dict[str, Any] = {"language": language or old.language, "names": names or old.names}
@@ -76,10 +84,14 @@ def write_again(
             update={"options": options, "used_schema": json.loads(schema.to_json())}
         )
         choice = read_choice(run.folder, manifest.data_hash)
-        ids = _ids(run, schema.id)
+        ids, memberships = _ids(run, schema.id), None
+        if "count" in tree[MEMBERSHIP]:
+            source = run.verify(MEMBERSHIPS)
+            given = segment_names(tree)
+            memberships = partial(write_renamed, source, names=given, language=options.language)
         with staged(run.folder, options.language) as stage:
             write_outputs(
-                stage, tree, options, customers=ids, choice=choice,
+                stage, tree, options, customers=ids, memberships=memberships, choice=choice,
                 continuity=read_continuity(run.folder),
             )  # fmt: skip
             manifest = publish(
@@ -96,7 +108,7 @@ def score_file(
     unseen: Literal["error", "missing"] = "error",
     language: str | None = None,
 ) -> Scored:
-    """Write the memberships of the customers of another file.
+    """Write the memberships of the customers of another file; a large Parquet file in batches.
 
     Parameters
     ----------
@@ -115,22 +127,27 @@ def score_file(
         Where the rows have faults, all of them listed.
     """
     from softseg.results.exports import write_memberships
+    from softseg.results.scoring import score_file as score_in_batches
     from softseg.results.scoring import score_table
     from softseg.results.tree import schema_from_tree
     from softseg.tables.prepare import prepare_new
     from softseg.tables.read import read_table
+    from softseg.tables.stream import is_large
 
     language = language or run.manifest.options.language
     path = out or run.folder / f"scores-{table.stem}.parquet"
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise UsageError(say("score.suffix", language, name=path.name))
     tree = run.tree()
+    if is_large(table):
+        found = score_in_batches(tree, table, path, unseen=unseen, language=language)
+        return Scored(*found, path)
     schema = schema_from_tree(tree).model_copy(update={"language": language})
     rows, counts = prepare_new(read_table(table, schema.reading), schema, unseen)
     membership = score_table(tree, rows)
     id_column = schema.id or "customer"
     write_memberships(path, membership, rows.customers, id_column=id_column, language=language)
-    return Scored(membership, counts, path)
+    return Scored(verdict_counts(membership), counts, path)
 
 
 def _ids(run: Run, column: str | None) -> list[str] | None:

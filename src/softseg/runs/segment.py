@@ -2,7 +2,9 @@
 
 import json
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,8 @@ from softseg.tables.table import Table
 from softseg.wording import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import xarray as xr
 
     from softseg.inference.checkpoint import Checkpoint
@@ -85,8 +89,16 @@ class Outcome:
         return self.diagnosis.status == PARTIAL
 
 
-def read_prepared(table: Path, schema: Schema) -> Table:
+def read_prepared(table: Path, schema: Schema, *, by_row: bool = False) -> Table:
     """Return a file as a prepared table.
+
+    A large Parquet file of discrete indicators is read batch by batch, as its distinct rows. Where
+    a large one cannot be, a `TableWarning` says so.
+
+    Parameters
+    ----------
+    by_row
+        Whether every row has to be there.
 
     Raises
     ------
@@ -95,9 +107,17 @@ def read_prepared(table: Path, schema: Schema) -> Table:
     DataError
         Where it has faults; all of them are listed.
     """
-    from softseg.tables.prepare import prepare
+    from softseg.tables.faults import Fault
+    from softseg.tables.prepare import TableWarning, prepare, prepare_file
     from softseg.tables.read import read_table
+    from softseg.tables.stream import TooManyDistinct, can_stream, is_large
 
+    if is_large(table):
+        if can_stream(table, schema) and not by_row:
+            with suppress(TooManyDistinct):
+                return prepare_file(table, schema)
+        whole = Fault("read_whole", None, severity="warning")
+        warnings.warn(TableWarning(whole, schema.language), stacklevel=2)
     return prepare(read_table(table, schema.reading), schema)
 
 
@@ -173,10 +193,12 @@ def segment(
             update: dict[str, Any] = {"language": language}
             if options.names:
                 update["segment_names"] = list(options.names)
-            prepared = read_prepared(table, schema.model_copy(update=update))
+            # An earlier run's segments are found again by every row under both posteriors.
+            by_row = previous is not None or found is not None
+            prepared = read_prepared(table, schema.model_copy(update=update), by_row=by_row)
             fitted = fit_table(prepared, options, cores, progress, chains)
-            partial = fitted.diagnosis.status == PARTIAL
-            if partial and old is not None and old.gate != PARTIAL:
+            cut_off = fitted.diagnosis.status == PARTIAL
+            if cut_off and old is not None and old.gate != PARTIAL:
                 raise KeyboardInterrupt
             report("summarise", 0.0)
             tree = _tree_of(fitted, report)
@@ -191,13 +213,13 @@ def segment(
                 choice = read_choice(folder, manifest.data_hash)
             with staged(folder, language) as stage:
                 write_outputs(
-                    stage, tree, options, customers=prepared.customers, choice=choice,
-                    continuity=found,
+                    stage, tree, options, customers=prepared.customers,
+                    memberships=_in_batches(tree, prepared, table), choice=choice, continuity=found,
                 )  # fmt: skip
                 manifest = publish(stage, folder, manifest, old, language)
         except KeyboardInterrupt as error:
             raise KeyboardInterrupt(say("runs.kept", language) if len(chains) else "") from error
-        if not partial:
+        if not cut_off:
             chains.clear()
     return Outcome(Run(folder, manifest), tree, fitted.diagnosis, fitted.verdict, found)
 
@@ -253,7 +275,7 @@ def _tree_of(fitted: "Fit", report: "Progress") -> "xr.DataTree":
     from softseg.results.assemble import assemble
 
     tree = assemble(fitted)
-    few = fitted.table.n_customers <= COMPARED_CUSTOMERS
+    few = not fitted.table.distinct and fitted.table.n_customers <= COMPARED_CUSTOMERS
     if few and fitted.mixture.n_segments > 1 and fitted.diagnosis.status == "good":
         from softseg.comparison.compare import compare
 
@@ -261,6 +283,17 @@ def _tree_of(fitted: "Fit", report: "Progress") -> "xr.DataTree":
         rng = np.random.default_rng((fitted.seed, 1))
         add_comparison(tree, compare(tree, fitted.table, fitted.statistics, rng))
     return tree
+
+
+def _in_batches(
+    tree: "xr.DataTree", prepared: Table, table: Path
+) -> "Callable[[Path], object] | None":
+    """Return what writes every customer's memberships, where the tree has the distinct rows."""
+    if not prepared.distinct:
+        return None
+    from softseg.results.streamed import write_streamed
+
+    return partial(write_streamed, tree, prepared, table)
 
 
 def _manifest(

@@ -94,15 +94,26 @@ def _spread(codes: NDArray[np.intp], values: Array, *masks: Mask) -> Numbers:
 
 def read_levels(column: Any, reading: ReadingSchema) -> Levels:
     """Return a pandas column as levels."""
-    import pandas as pd
-
-    codes, distinct = pd.factorize(column)
+    codes, distinct = _distinct(column)
     texts = [level_text(cell) for cell in distinct]
     markers = {folded(marker) for marker in reading.missing}
     known = sorted_levels({text for text in texts if folded(text) not in markers})
     place = {text: code for code, text in enumerate(known)}
     lookup = np.array([*(place.get(text, -1) for text in texts), -1], dtype=np.intp)
     return Levels(lookup[codes], tuple(known))
+
+
+def _distinct(column: Any) -> tuple[NDArray[np.intp], Any]:
+    """Return each row's place among the distinct cells, −1 where missing, and these cells."""
+    import pandas as pd
+
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return pd.factorize(column)
+    # Its codes are there already; categories that no row has are no cells.
+    codes, categories = column.array.codes, column.array.categories
+    used = np.bincount(codes[codes >= 0], minlength=len(categories)) > 0
+    place = np.append(np.cumsum(used) - 1, -1)
+    return place[codes], categories[used]
 
 
 def sorted_levels(levels: set[str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softseg.errors import DataError
 from softseg.families.base import Array, Coding, Observed
@@ -135,6 +136,7 @@ def _table(schema: Schema, found: Examined) -> Table:
         customers=found.customers,
         n_opted_out=found.n_opted_out,
         dropped=tuple(found.constant),
+        distinct=found.times is not None,
     )
 
 
@@ -175,19 +177,36 @@ def _ordered(levels: tuple[str, ...], entry: IndicatorSchema) -> tuple[str, ...]
 
 
 def _written_out(values: Array, exposure: Array | None, count: Array) -> tuple[Array, Array | None]:
-    """Return observed cells sorted, each as often as it counts.
+    """Return observed cells sorted, each as often as it counts, but at most `MOST_REPEATED`.
 
     Sorting makes what is found the same for every order of the rows, bit for bit; repeating
     makes it the same for a row with the count 2 and for the row twice.
     """
+    seen = ~np.isnan(values)
+    if exposure is None and np.all(count[seen] == 1.0) and seen.sum() <= MOST_REPEATED:
+        return np.sort(values[seen]), None  # the usual case, without sorting positions
     order = np.lexsort((values,) if exposure is None else (exposure, values))
     order = order[~np.isnan(values[order])]
     repeats = count[order]
-    if np.all(repeats == 1.0):
+    if np.all(repeats == 1.0) and len(order) <= MOST_REPEATED:
         return values[order], None if exposure is None else exposure[order]
+    order, repeats = _equal_together(order, repeats, values, exposure)
     if not np.all(repeats == np.floor(repeats)):
         repeats = repeats * (20.0 / repeats.mean())
     repeats = repeats * min(1.0, MOST_REPEATED / repeats.sum())
     times = np.diff(np.round(np.cumsum(repeats)), prepend=0.0).astype(np.intp)
     order = np.repeat(order, times)
     return values[order], None if exposure is None else exposure[order]
+
+
+def _equal_together(
+    order: NDArray[np.intp], repeats: Array, values: Array, exposure: Array | None
+) -> tuple[NDArray[np.intp], Array]:
+    """Return the first of each run of equal cells, and how often they count together."""
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = np.diff(values[order]) != 0
+    if exposure is not None:
+        new[1:] |= np.diff(exposure[order]) != 0
+    if len(order) == 0:
+        return order, repeats
+    return order[new], np.add.reduceat(repeats, np.flatnonzero(new))

@@ -28,6 +28,10 @@ FROM_ROWS: Final = 2_000_000
 _FIRST, _TIMES = "\0first", "\0times"
 
 
+class TooManyDistinct(FileError):
+    """A file has too many distinct rows to be read batch by batch."""
+
+
 @dataclass(frozen=True)
 class Collapsed:
     """Distinct rows of a file.
@@ -52,17 +56,26 @@ def can_stream(path: Path | str, schema: Schema) -> bool:
 
     Ids, weights, exposures and value columns differ from customer to customer.
     """
-    from pyarrow import parquet
-
-    path = Path(path)
     others = [schema.id, schema.weight, schema.count, schema.group, schema.period]
     others += [*schema.value, *schema.covariates]
     others += [entry.exposure for entry in schema.indicators.values()]
-    if path.suffix.lower() not in (".parquet", ".pq") or any(others):
+    if any(others) or not all(entry.member().discrete for entry in schema.indicators.values()):
         return False
-    if not all(entry.member().discrete for entry in schema.indicators.values()):
+    return is_large(path)
+
+
+def is_large(path: Path | str) -> bool:
+    """Return whether a file is a Parquet file of 2,000,000 rows or more."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = Path(path)
+    if path.suffix.lower() not in (".parquet", ".pq"):
         return False
-    return path.is_file() and parquet.read_metadata(path).num_rows >= FROM_ROWS
+    try:
+        return parquet.read_metadata(path).num_rows >= FROM_ROWS
+    except (pa.ArrowException, OSError):  # whoever reads it says what is wrong with it
+        return False
 
 
 def column_names(path: Path | str) -> list[str]:
@@ -105,7 +118,9 @@ def collapse(path: Path | str, schema: Schema) -> Collapsed:
     Raises
     ------
     FileError
-        Where the file cannot be read, or has more than 5,000,000 distinct rows.
+        Where the file cannot be read.
+    TooManyDistinct
+        Where it has more than 5,000,000 distinct rows.
     """
     import pyarrow as pa
 
@@ -119,7 +134,7 @@ def collapse(path: Path | str, schema: Schema) -> Collapsed:
         grouped = _grouped(plain.append_column(_FIRST, numbers).append_column(_TIMES, ones))
         merged = grouped if merged is None else _grouped(pa.concat_tables([merged, grouped]))
         if len(merged) > MOST_DISTINCT:
-            raise FileError(
+            raise TooManyDistinct(
                 f"Read {Path(path).name!r} as a whole, or use coarser levels: expected at most "
                 f"{MOST_DISTINCT} distinct rows, got more in the first {read} rows."
             )

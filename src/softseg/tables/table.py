@@ -33,6 +33,8 @@ class Table:
         Ids as text, None without an id column. They go nowhere but into `memberships.parquet`.
     dropped
         Indicators that were left out because they are the same for every customer.
+    distinct
+        Whether these are the distinct rows of a file, each with its count, and not its rows.
     n_opted_out
         How many rows were dropped because the customer objects. Written to no output, so that
         these rows leave no trace.
@@ -47,6 +49,7 @@ class Table:
     customers: tuple[str, ...] | None = None
     n_opted_out: int = 0
     dropped: tuple[str, ...] = ()
+    distinct: bool = False
 
     @property
     def n_customers(self) -> int:

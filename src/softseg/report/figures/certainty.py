@@ -132,8 +132,12 @@ def curve(facts: Facts) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
         for name in ("mean", "lower", "upper")
     ]
     order = np.argsort(-parts[0], kind="stable")
-    edges = np.linspace(0, len(top), min(BINS, len(top)) + 1).astype(int)
+    count = facts.membership_count[order]
+    reached = np.concatenate([[0.0], np.cumsum(count)])
+    n_customers = int(reached[-1])
+    edges = np.linspace(0, n_customers, min(BINS, n_customers) + 1).astype(int)
     width = np.diff(edges)
-    binned = [100 * np.add.reduceat(part[order], edges[:-1]) / width for part in parts]
-    position = 100 * (edges[:-1] + edges[1:]) / 2 / len(top)
+    sums = [np.concatenate([[0.0], np.cumsum(part[order] * count)]) for part in parts]
+    binned = [100 * np.diff(np.interp(edges, reached, total)) / width for total in sums]
+    position = 100 * (edges[:-1] + edges[1:]) / 2 / n_customers
     return position, binned[0], binned[1], binned[2]
