@@ -107,7 +107,27 @@ def _ranks(docs: Path) -> list[str]:
         lines += [f"### {title}", "", _state([c for r in found.values() for c in r.commit]), ""]
         lines += [f"![Ranks among draws of {method}](images/calibration/ranks-{method}.svg)", ""]
         lines += _rank_table(found, conditional=method == "laplace")
+        if method == "laplace":
+            lines += _tails_by_gate(found)
     return lines
+
+
+def _tails_by_gate(found: Mapping[str, calibration_ranks.Ranks]) -> list[str]:
+    """Say how often the truth is among the outermost ranks, where the weights stand and not."""
+    tails = np.concatenate([((r.ranks < 2) | (r.ranks > 97)).mean(axis=1) for r in found.values()])
+    stands = np.concatenate([r.stands for r in found.values()])
+    words = []
+    for which, label in ((stands, "the weights stand"), (~stands, "they do not")):
+        own = tails[which]
+        if len(own) > 1:
+            error = own.std() / np.sqrt(len(own))
+            words.append(f"{own.mean():.2%} ± {error:.2%} where {label} ({len(own):,} tables)")
+    return [
+        "The truth is among the two lowest or two highest ranks, which should happen in 4 %: "
+        f"{'; '.join(words)}. More than that are draws that are too narrow: what the gate keeps "
+        "back.",
+        "",
+    ]
 
 
 def _rank_table(found: Mapping[str, calibration_ranks.Ranks], conditional: bool) -> list[str]:

@@ -123,6 +123,46 @@ def test_proposals_that_all_miss_give_no_evidence():
     assert not Evidence(log_z, error, "separated", 1.0).usable
 
 
+@pytest.fixture(scope="module")
+def ten():
+    return Space.of(specify(ten_rows().schema, 2), reduce(ten_rows()))
+
+
+def test_draws_that_stand_still_give_no_evidence(ten):
+    """Weights that fell on one draw alone: this used to end in an error of linear algebra."""
+    one = np.random.default_rng(7).normal(size=ten.size)
+    points = np.broadcast_to(one, (2, 40, ten.size))
+    found = evidence(ten, ten.values(points), np.random.default_rng(1))
+    assert np.isnan(found.log)
+    assert not found.usable
+
+
+def test_proposals_of_no_density_give_no_evidence(ten, monkeypatch):
+    """−∞ must reach the bridge as such, not as the lowest number that there is."""
+    values = ten.values(np.random.default_rng(7).normal(size=(2, 40, ten.size)))
+    real, calls = Space.log_densities, []
+
+    def missed(self, points, cores=1):
+        density, likelihood = real(self, points, cores)
+        calls.append(len(points))
+        return (density, likelihood) if len(calls) == 1 else (density - np.inf, likelihood)
+
+    monkeypatch.setattr(Space, "log_densities", missed)
+    found = evidence(ten, values, np.random.default_rng(1))
+    assert np.isnan(found.log)
+    assert found.error == np.inf
+
+
+def test_copies_of_few_draws_are_worth_no_more(ten):
+    """Resampled draws in random order look independent; their error is that of the originals."""
+    rng = np.random.default_rng(8)
+    values = ten.values(rng.normal(size=(2, 200, ten.size)))
+    free = evidence(ten, values, np.random.default_rng(1))
+    copies = evidence(ten, values, np.random.default_rng(1), worth=10.0)
+    assert copies.log == free.log
+    assert copies.error > 1.5 * free.error
+
+
 def test_moving_labels_keeps_the_density_and_ends_in_the_piece():
     space = Space.of(specify(ten_rows().schema, 3), reduce(ten_rows()))
     points = np.random.default_rng(5).normal(size=(60, space.size))

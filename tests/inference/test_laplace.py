@@ -1,5 +1,7 @@
 """Importance sampling at the modes: same posterior as Gibbs, exact evidence, verdicts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import gammaln
@@ -9,6 +11,7 @@ from inference.test_space import space_of
 from oracles.small_tables import table_of
 from softseg.inference.diagnose import mixing, quantities
 from softseg.inference.laplace import (
+    Importance,
     laplace,
     resampled,
     sample_importance,
@@ -114,3 +117,26 @@ def test_resampled_draws_keep_their_log_likelihood(rng):
     point = space.point(draws.values.at((1, 7)))
     _, likelihood = space.log_densities(point[None, :])
     assert draws.log_likelihood[1, 7] == pytest.approx(likelihood[0], rel=1e-9)
+
+
+def test_an_irregular_mode_pushes_no_regular_one_out(rng, monkeypatch):
+    """Where a direction is flat the determinant is arbitrary, and with it the mass."""
+    table, _ = mixed_table(200, seed=2)
+    space = space_of(table, 2)
+    top = summits(space, [space.values(np.zeros(space.size))])[0]
+    top = replace(top, regular=True)
+    flat = replace(top, point=top.point + 5.0, log_determinant=1e3, regular=False)
+    found = iter([top, flat])
+    monkeypatch.setattr("softseg.inference.laplace.summit", lambda *_: next(found))
+    kept = summits(space, [space.values(np.zeros(space.size))] * 2)
+    assert len(kept) == 2
+    assert kept[0].regular
+    assert kept[1].log_mass == pytest.approx(top.log_mass)
+
+
+@pytest.mark.parametrize(("whole", "parts"), [(0.2, [0.1, np.nan]), (np.nan, [0.1, 0.2])])
+def test_a_tail_that_cannot_be_fitted_does_not_stand(whole, parts):
+    nothing = np.empty(0)
+    found = Importance(nothing, nothing, nothing, whole, np.array(parts), 4000.0, 0.0, 0.1)
+    assert np.isnan(found.tail)
+    assert not found.stands

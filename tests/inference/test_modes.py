@@ -5,12 +5,15 @@ import pandas as pd
 import pytest
 
 from builders import mixed_table, schema_of
+from oracles.small_tables import table_of
 from softseg.inference.em import climb
 from softseg.inference.modes import find_modes
 from softseg.inference.starts import random_start
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import specify
+from softseg.priors import Prior
 from softseg.tables.prepare import prepare
+from softseg.tables.schema import PriorSchema
 
 
 def maximum_likelihood(frame: pd.DataFrame, families, n_segments: int, n_starts: int = 20):
@@ -156,3 +159,26 @@ def test_hits_and_progress_are_told():
     assert modes.hit_rate == modes.hits / modes.n_starts
     assert told[-1] == ("modes", 1.0)
     assert [share for _, share in told] == sorted(share for _, share in told)
+
+
+@pytest.mark.parametrize("prior", [Prior("Dirichlet", alpha=0.5), Prior("Dirichlet", alpha=1.0)])
+def test_an_infinite_density_on_the_edge_makes_no_mode_the_best(prior):
+    """Under Jeffreys' prior each level without customers used to be worth 345 log units."""
+    rng = np.random.default_rng(1)
+    segment = rng.integers(2, size=200)
+    chances = np.array([[0.5, 0.3, 0.1, 0.06, 0.04], [0.04, 0.06, 0.1, 0.3, 0.5]])
+    columns = {
+        f"q{j}": np.array([rng.choice(5, p=chances[k]) for k in segment], dtype=float)
+        for j in range(4)
+    }
+    entry = {
+        "family": "categorical",
+        "levels": list("abcde"),
+        "priors": {"probability": PriorSchema.of(prior)},
+    }
+    table = table_of(dict.fromkeys(columns, entry), columns)
+    modes = find_modes(
+        reduce(table), specify(table.schema, 2), n_starts=8, rng=np.random.default_rng(3)
+    )
+    assert modes.hits >= 5
+    assert modes.best.log_likelihood > max(mode.log_likelihood for mode in modes.modes) - 5.0

@@ -15,13 +15,13 @@ from softseg.errors import UsageError
 from softseg.families.namespace import NUMPY
 from softseg.inference.gibbs import gibbs
 from softseg.inference.modes import find_modes
-from softseg.inference.nuts import _inside, engine_for, nuts
+from softseg.inference.nuts import engine_for, nuts
 from softseg.inference.nuts_graph import compile_graph
 from softseg.inference.starts import fitted_to
 from softseg.likelihood.kernel import expected_statistics
 from softseg.likelihood.statistics import reduce
 from softseg.models.graph import build_mixture, unconstrained
-from softseg.models.mixture import Values, specify
+from softseg.models.mixture import specify
 from softseg.names import parameter_name
 
 N_SEGMENTS = 2
@@ -236,24 +236,6 @@ def test_a_fault_in_the_progress_display_stops_the_chains(run):
 
     with pytest.raises(ValueError, match="no terminal"):
         run(n_draws=100_000, progress=broken)
-
-
-def test_probabilities_on_the_edge_are_moved_inwards(fitted):
-    _, _, mixture, start = fitted
-    indicators = {name: dict(values) for name, values in start.indicators.items()}
-    indicators["won"]["probability"] = np.array([0.0, 1.0])
-    indicators["region"]["probability"] = np.array([[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]])
-
-    moved = _inside(mixture, Values(np.array([1.0, 0.0]), indicators), 1e-3)
-
-    assert np.all(moved.share > 0)
-    np.testing.assert_allclose(moved.indicators["won"]["probability"], [1e-3, 1.0 - 1e-3])
-    region = moved.indicators["region"]["probability"]
-    assert np.all(region > 0)
-    np.testing.assert_allclose(region.sum(axis=1), 1.0)
-    np.testing.assert_array_equal(
-        moved.indicators["spend"]["log_sd"], start.indicators["spend"]["log_sd"]
-    )
 
 
 def test_one_generator_per_start(fitted):

@@ -14,8 +14,6 @@ from oracles.reference_cases import (
     table_of_case,
 )
 
-NUTS = pytest.param("nuts", marks=pytest.mark.slow)
-
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_tables_are_those_of_the_long_runs(name):
@@ -25,7 +23,7 @@ def test_the_tables_are_those_of_the_long_runs(name):
     )
 
 
-@pytest.mark.parametrize("method", ["gibbs", "laplace", NUTS])
+@pytest.mark.parametrize("method", ["gibbs", "laplace", "nuts"])
 @pytest.mark.parametrize("name", CASES)
 def test_methods_meet_our_long_runs(name, method):
     table = table_of_case(name)
@@ -34,7 +32,7 @@ def test_methods_meet_our_long_runs(name, method):
     assert max(apart.values()) < ERRORS, apart
 
 
-@pytest.mark.parametrize("method", ["laplace", NUTS])
+@pytest.mark.parametrize("method", ["laplace", "nuts"])
 def test_methods_meet_low_dim_gauss_mix(method, reference_data):
     found, status = calibration_references.fitted(low_dim_table(reference_data), 2, method)
     apart = distances(found, low_dim_reference(reference_data))

@@ -5,11 +5,11 @@ import pytest
 from scipy import optimize
 
 from models.test_graph import POSITIVE, REAL, SIMPLEX, UNIT, fixed, log_density, mixed_table
-from oracles.small_tables import family_table
+from oracles.small_tables import family_table, table_of
 from softseg.families import families
 from softseg.inference.space import Space
 from softseg.likelihood.statistics import reduce
-from softseg.models.mixture import specify
+from softseg.models.mixture import Values, specify
 
 PRIORS = [
     {"margin, EUR": {"mean": prior, "sd": positive}} for prior in REAL for positive in POSITIVE
@@ -115,3 +115,21 @@ def test_far_away_points_stay_finite_in_their_parameters(rng):
         share = space.values(np.full(space.size, far)).share
         assert np.all(np.isfinite(share))
         assert share.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8, 1e12])
+@pytest.mark.parametrize("name", ["gaussian", "gamma"])
+def test_the_density_follows_the_unit_of_the_data(name, unit, rng):
+    """x → unit · x takes N log unit off the log density, to the last digits, at the same point."""
+    x = np.concatenate([rng.gamma(9.0, 0.2, 60), rng.gamma(9.0, 1.0, 60)])
+    plain, scaled = (
+        space_of(table_of({"x": {"family": name}}, {"x": c * x}), 2) for c in (1, unit)
+    )
+    values = plain.values(rng.normal(0.0, 0.3, plain.size))
+    moved = {
+        key: array if key == "shape" else unit * array
+        for key, array in values.indicators["x"].items()
+    }
+    there = scaled.point(Values(values.share, {"x": moved}))
+    expected = plain.log_posterior(plain.point(values))[0] - len(x) * np.log(unit)
+    assert scaled.log_posterior(there)[0] == pytest.approx(expected, abs=2e-3)

@@ -115,12 +115,14 @@ class Choice:
         Log densities in natural logs; BIC and ICL smaller is better, elpd larger; ``hit_rate`` the
         share of starts that ended in the best mode; ``smallest_segment`` in customers; ``shift``
         the move of the typical customer's picture to the next number, in sd; ``p_k`` the posterior
-        probability of the number, all tried alike beforehand; ``p_occupied`` the probability that
-        so many segments are occupied.
+        probability of the number, all tried alike beforehand, among those whose evidence is known
+        (NaN for the others); ``p_occupied`` the probability that so many segments are occupied.
         """
         import pandas as pd
 
-        p_k = probabilities([c.evidence.log for c in self.candidates])
+        known = [c.evidence.usable for c in self.candidates]
+        p_k = np.full(len(known), np.nan)
+        p_k[known] = probabilities([c.evidence.log for c in self.candidates if c.evidence.usable])
         most = max(c.n_segments for c in self.candidates)
         occupied = np.full(most, np.nan)
         if self.occupied is not None:
@@ -307,6 +309,7 @@ def _candidate(fitted: Fit, n_segments: int, cores: int | None) -> Candidate:
             fitted.draws.values,
             np.random.default_rng([fitted.seed, EVIDENCE_STREAM, n_segments]),
             n_draws=EVIDENCE_DRAWS,
+            worth=float(fitted.draws.sample_stats.get("importance_ess", np.array(np.inf)).min()),
             cores=cores or os.cpu_count() or 1,
         ),
     )

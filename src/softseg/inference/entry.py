@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from numba import carray, cfunc, njit  # pyright: ignore[reportPrivateImportUsage]
+from threadpoolctl import threadpool_limits
 
 from softseg.compiled import CACHED, ENTRY
 from softseg.families.base import Array
@@ -76,8 +77,10 @@ class Native:
         self, first: Array, seed: int, settings: Mapping[str, Any], note: Callable[[Any], None]
     ) -> Any:
         """Return a running chain, in coordinates that are round at the mode near its start."""
-        top = summit(self.space, first)
-        affine = Affine.at(top.point, top.covariance)
+        # one thread: the last digits of the metric must not depend on the number of cores
+        with threadpool_limits(1, user_api="blas"):
+            top = summit(self.space, first)
+            affine = Affine.at(top.point, top.covariance)
         return begin(self.density, affine, first, seed=seed, settings=settings, note=note)
 
     def read(self, draws: dict[str, Array], cores: int) -> tuple[Values, Array]:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln, logsumexp
+from threadpoolctl import threadpool_limits
 
 from softseg.errors import UsageError
 from softseg.families.base import Array
@@ -79,7 +80,13 @@ class Evidence:
 
 
 def evidence(
-    space: Space, values: Values, rng: np.random.Generator, *, n_draws: int = 1000, cores: int = 1
+    space: Space,
+    values: Values,
+    rng: np.random.Generator,
+    *,
+    n_draws: int = 1000,
+    worth: float = np.inf,
+    cores: int = 1,
 ) -> Evidence:
     """Return the log marginal likelihood of a mixture from draws of its posterior.
 
@@ -92,17 +99,33 @@ def evidence(
     n_draws
         At most so many draws of the posterior enter the identity, evenly spaced, and as many
         proposals.
+    worth
+        Effective number of the draws that these were resampled from, where they were: copies of
+        one draw are not seen by the autocorrelation.
+
+    Returns
+    -------
+    Evidence
+        NaN with an infinite error where the draws stand still in some coordinate.
 
     Raises
     ------
     UsageError
         Where there are too few draws.
     """
+    # one thread for small products: their last digits must not depend on the number of cores
+    with threadpool_limits(1, user_api="blas"):
+        return _evidence(space, values, rng, n_draws, worth, cores)
+
+
+def _evidence(
+    space: Space, values: Values, rng: np.random.Generator, n_draws: int, worth: float, cores: int
+) -> Evidence:
     n_chains, n_all = values.share.shape[:2]
-    if n_chains * n_all < LEAST_DRAWS:
+    if n_chains * n_all < LEAST_DRAWS or n_all < 2:
         raise UsageError(
-            f"Give more draws for the evidence: expected at least {LEAST_DRAWS}, "
-            f"got {n_chains * n_all}."
+            f"Give more draws for the evidence: expected at least {LEAST_DRAWS}, two of them per "
+            f"chain, got {n_chains * n_all} in {n_chains} chains."
         )
     half = n_all // 2
     chosen = np.linspace(half, n_all - 1, max(1, min(n_all - half, n_draws // n_chains)))
@@ -111,6 +134,8 @@ def evidence(
     labels = Labels.of(space, first)
     fitting = labels.moved(first)[0]
     drawn = labels.moved(second)[0]
+    if np.any(np.ptp(fitting, axis=0) == 0.0):
+        return Evidence(float("nan"), float("inf"), labels.kind(0.0), float("nan"))
     proposal = Proposal.of(fitting)
     proposed = proposal.draw(rng, len(drawn))
     moved, outside = labels.moved(proposed)
@@ -129,15 +154,15 @@ def evidence(
     log_p2, _ = space.log_densities(proposed, cores)
     if kind != "symmetrised":
         log_p2[outside] = -np.inf
-    shape = (n_chains, -1)
+    shape, ratios = (n_chains, -1), log_p2 - log_q(proposed)
     log_z, error = bridge(
-        (log_p1 - log_q(drawn)).reshape(shape), np.nan_to_num(log_p2 - log_q(proposed), nan=-np.inf)
+        (log_p1 - log_q(drawn)).reshape(shape), np.where(np.isnan(ratios), -np.inf, ratios), worth
     )
     pieces = gammaln(space.mixture.n_segments + 1.0) if labels.exchangeable else 0.0
     return Evidence(log_z + float(pieces), error, kind, stray)
 
 
-def bridge(posterior: Array, proposed: Array) -> tuple[float, float]:
+def bridge(posterior: Array, proposed: Array, worth: float = np.inf) -> tuple[float, float]:
     """Return log Z and its Monte Carlo standard error.
 
     Parameters
@@ -146,6 +171,8 @@ def bridge(posterior: Array, proposed: Array) -> tuple[float, float]:
         log p̃ − log q of draws of the posterior, (chain, draw).
     proposed
         The same of draws of q, (sample,); −∞ where p̃ is 0.
+    worth
+        As in `evidence`.
     """
     if not np.isfinite(proposed).any():
         return float("nan"), float("inf")
@@ -156,7 +183,7 @@ def bridge(posterior: Array, proposed: Array) -> tuple[float, float]:
     effective = _effective(f1)
     log_z, f1, f2 = _fixed_point(one, two, effective)
     by_proposal = f2.var() / (len(f2) * f2.mean() ** 2)
-    by_posterior = f1.var() / (_effective(f1) * f1.mean() ** 2)
+    by_posterior = f1.var() * (1.0 / _effective(f1) + 1.0 / worth) / f1.mean() ** 2
     return log_z + centre, float(np.sqrt(by_proposal + by_posterior))
 
 

@@ -12,7 +12,7 @@ see is a mode that nobody found: the dispersed chains of every fit look for it (
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +71,8 @@ class Importance:
 
     @property
     def tail(self) -> float:
-        """The larger of k̂ of all draws and the median of the replicates'."""
-        return max(self.k_hat, float(np.median(self.replicate_k_hat)))
+        """The larger of k̂ of all draws and the median of the replicates', NaN where one is."""
+        return float(np.maximum(self.k_hat, np.median(self.replicate_k_hat)))
 
     @property
     def stands(self) -> bool:
@@ -87,10 +87,27 @@ def summits(space: Space, starts: Sequence[Values], cores: int = 1) -> list[Summ
         top = summit(space, space.point(space.inside(values)), cores)
         if not any(_same(top, known) for known in found):
             found.append(top)
+    found = _capped(found)
     found.sort(key=lambda top: -top.log_mass)
     masses = np.array([top.log_mass for top in found])
     kept = masses - logsumexp(masses) > np.log(LEAST_MASS)
     return [top for top, keep in zip(found, kept, strict=True) if keep]
+
+
+def _capped(found: list[Summit]) -> list[Summit]:
+    """Return the modes with irregular ones held to the mass of the largest regular one.
+
+    Where Newton did not settle, or a direction is flat, the determinant means nothing. It must
+    neither push a regular mode out of the proposal nor leave its own place without draws.
+    """
+    regular = [top.log_mass for top in found if top.regular]
+    most = max(regular, default=np.inf)
+    return [
+        top
+        if top.regular or top.log_mass <= most
+        else replace(top, log_determinant=top.log_determinant - 2.0 * (top.log_mass - most))
+        for top in found
+    ]
 
 
 def _same(top: Summit, known: Summit) -> bool:

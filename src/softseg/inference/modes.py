@@ -5,11 +5,13 @@ Celeux and Govaert 2003).
 
 Two kinds of mode. ``prior=None`` is maximum likelihood in the constrained space, with a floor for
 scales (`families.base.SCALE_FLOOR`): published log-likelihoods are met with it. With the schema's
-priors the log prior density of the named parameters is added, without Jacobians.
+priors the log prior density of the named parameters is added, without Jacobians; concentrations and
+Gamma shapes below 1, whose density is infinite on the edge, count as 1 on the way up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -26,6 +28,7 @@ from softseg.inference.starts import random_start
 from softseg.inference.threads import Stop, in_threads
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
+from softseg.models.edges import bounded, inside
 from softseg.models.mixture import Mixture, Values
 
 SHORT_CYCLES = 12
@@ -163,12 +166,13 @@ def find_modes(
     """
     report = progress or (lambda stage, share: None)
     modes = known
-    space = compiled_space(statistics, mixture, prior == "schema")
+    gentle = bounded(mixture) if prior == "schema" else mixture
+    space = compiled_space(statistics, gentle, prior == "schema")
     for _ in range(ROUNDS):
-        runs = _round(
-            statistics, mixture, prior == "schema", space, rng.spawn(n_starts), cores, report
-        )
-        found = [_mode(statistics, run) for run in runs]
+        rngs = rng.spawn(n_starts)
+        starts = [partial(random_start, statistics, mixture, each) for each in rngs]
+        runs = _round(statistics, gentle, prior == "schema", space, starts, cores, report)
+        found = [_mode(statistics, mixture, gentle, run) for run in runs]
         modes = merged(modes, found, n_starts, statistics.count, runs[0].converged)
         if modes.hits >= ENOUGH_HITS or n_starts < ENOUGH_HITS:
             break
@@ -183,7 +187,7 @@ def _round(
     mixture: Mixture,
     use_priors: bool,
     space: Space | None,
-    rngs: Sequence[np.random.Generator],
+    starts: Sequence[Callable[[], Values]],
     cores: int,
     report: Progress,
 ) -> list[Run]:
@@ -194,14 +198,13 @@ def _round(
     done: list[int] = []
 
     def short(i: int, stop: Stop) -> Run:
-        first = random_start(statistics, mixture, rngs[i])
-        run = climb(statistics, mixture, first, use_priors, SHORT_CYCLES, space, stop=stop)
+        run = climb(statistics, mixture, starts[i](), use_priors, SHORT_CYCLES, space, stop=stop)
         done.append(i)
-        report("modes", 0.5 * len(done) / len(rngs))
+        report("modes", 0.5 * len(done) / len(starts))
         return run
 
     threads = threads_for(statistics.n_patterns, cores)
-    runs, _ = in_threads(short, len(rngs), threads)
+    runs, _ = in_threads(short, len(starts), threads)
     runs.sort(key=lambda run: -run.objective)
     if statistics.n_patterns > FINISH_ALL:
         half = max(len(runs) // 2, min(5, len(runs)))
@@ -272,13 +275,22 @@ def polish(
     tolerance: float = TOLERANCE,
 ) -> Mode:
     """Return the mode that EM reaches from given parameters."""
-    space = compiled_space(statistics, mixture, prior == "schema")
-    run = _to_the_end(statistics, mixture, values, prior == "schema", space, tolerance)
-    return _mode(statistics, run)
+    gentle = bounded(mixture) if prior == "schema" else mixture
+    space = compiled_space(statistics, gentle, prior == "schema")
+    run = _to_the_end(statistics, gentle, values, prior == "schema", space, tolerance)
+    return _mode(statistics, mixture, gentle, run)
 
 
-def _mode(statistics: Statistics, run: Run) -> Mode:
+def _mode(statistics: Statistics, mixture: Mixture, gentle: Mixture, run: Run) -> Mode:
+    """Return where a climb under the gentle mixture's priors ended, as a mode of the mixture.
+
+    Where the two differ, the height is taken a little off the edges: on them the density is
+    infinite, however little of the posterior lies there.
+    """
+    e, objective = run.expected, run.objective
+    if gentle is not mixture:
+        off = inside(mixture, run.values, statistics.n_customers)
+        objective = e.log_likelihood + mixture.log_prior(off)
     weights = statistics.layout.weights(run.values.indicators, NUMPY)
     top = memberships(statistics, weights, run.values.share)[0].argmax(axis=1)
-    e = run.expected
-    return Mode(run.values, e.log_likelihood, run.objective, e.sizes, top)
+    return Mode(run.values, e.log_likelihood, objective, e.sizes, top)

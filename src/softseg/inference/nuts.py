@@ -22,6 +22,7 @@ from softseg.inference.entry import NotNative, native_of, refusal
 from softseg.inference.gibbs import stack
 from softseg.inference.nuts_graph import compile_graph
 from softseg.likelihood.statistics import Statistics
+from softseg.models.edges import inside
 from softseg.models.mixture import Mixture, Values
 
 STATISTICS: Final = {
@@ -35,10 +36,6 @@ STATISTICS: Final = {
     "mean_tree_accept": "acceptance_rate",
 }
 """Which of nutpie's statistics are kept, and ArviZ' names for them."""
-
-LEAST_PROBABILITY: Final = 1e-3
-"""Probabilities of a start keep this distance from 0 and 1, less where there are many customers:
-a mode may lie on the edge, which the sampler's space does not have."""
 
 STIRRED: Final = 1e-3
 """How far a start is moved, relative to its size: at a mode a slope can be exactly 0, which nutpie
@@ -157,17 +154,19 @@ def nuts(
     finished = {i: chain for i, chain in kept.items() if chain is not None}
     interrupted = False
     if len(finished) < len(starts):
-        edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + statistics.n_customers))
         try:
-            inside = {i: _inside(mixture, starts[i], edge) for i in kept.keys() - finished.keys()}
+            moved = {
+                i: inside(mixture, starts[i], statistics.n_customers)
+                for i in kept.keys() - finished.keys()
+            }
             if engine is None:
                 tell("compile", 0.0)
-                engine = engine_for(statistics, mixture, inside[min(inside)])
+                engine = engine_for(statistics, mixture, moved[min(moved)])
                 tell("compile", 1.0)
             tasks: dict[int, tuple[int, Array]] = {}
-            for i in sorted(inside):
+            for i in sorted(moved):
                 seed = int(rngs[i].integers(2**63))
-                tasks[i] = seed, _stirred(engine.point(inside[i]), rngs[i])
+                tasks[i] = seed, _stirred(engine.point(moved[i]), rngs[i])
             chains = _Chains(engine, tasks, len(starts), settings)
             with closing(chains.run(max(cores, 1), lambda done: tell(stage, done))) as ending:
                 for i, (draws, stats) in ending:
@@ -262,26 +261,6 @@ def _array(batch: Any, name: str) -> Array:
     values = pyarrow.array(column)
     values = values.flatten() if hasattr(values, "flatten") else values
     return values.to_numpy(zero_copy_only=False).reshape(batch.num_rows, *sizes)
-
-
-def _inside(mixture: Mixture, values: Values, edge: float) -> Values:
-    """Return the values with probabilities moved off 0 and 1."""
-
-    def simplex(p: Array) -> Array:
-        p = np.maximum(p, edge)
-        return p / p.sum(axis=-1, keepdims=True)
-
-    moved = {
-        "simplex": simplex,
-        "unit": lambda p: np.clip(p, edge, 1.0 - edge),
-    }
-    indicators = {}
-    for name, member in mixture.families.items():
-        given = values.indicators[name]
-        indicators[name] = {
-            p.name: moved.get(p.support, np.asarray)(given[p.name]) for p in member.parameters
-        }
-    return Values(simplex(values.share), indicators)
 
 
 def _stirred(point: Array, rng: np.random.Generator) -> Array:

@@ -29,6 +29,7 @@ from softseg.inference.coordinates import (
 )
 from softseg.likelihood.kernel import expected_kernel, likelihood_kernel
 from softseg.likelihood.statistics import Statistics
+from softseg.models.edges import inside
 from softseg.models.mixture import Mixture, Values
 from softseg.models.plan import (
     HELD,
@@ -44,7 +45,6 @@ from softseg.models.plan import (
     weights_of,
 )
 
-LEAST_PROBABILITY = 1e-3
 AT_ONCE = 64
 """Points that one task of a thread evaluates."""
 
@@ -113,26 +113,8 @@ class Space:
         return point_kernel(self.plan, self.coordinate, np.asarray(values.share, float), theta)
 
     def inside(self, values: Values) -> Values:
-        """Return the parameters with probabilities moved off 0 and 1.
-
-        A mode may lie on the edge, which the unconstrained space does not have. What is moved is
-        less than half a customer's worth.
-        """
-        edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + self.statistics.n_customers))
-
-        def simplex(p: Array) -> Array:
-            p = np.maximum(p, edge)
-            return p / p.sum(axis=-1, keepdims=True)
-
-        moved = {"simplex": simplex, "unit": lambda p: np.clip(p, edge, 1.0 - edge)}
-        indicators = {
-            name: {
-                p.name: moved.get(p.support, np.asarray)(values.indicators[name][p.name])
-                for p in member.parameters
-            }
-            for name, member in self.mixture.families.items()
-        }
-        return Values(simplex(values.share), indicators)
+        """Return the parameters moved off the edges, which points do not have."""
+        return inside(self.mixture, values, self.statistics.n_customers)
 
     def log_posterior(self, point: Array) -> tuple[float, Array]:
         """Return the log density of a point and its gradient (coordinate,)."""
@@ -177,9 +159,31 @@ def _anywhere(plan: Plan) -> Array:
         elif support == SIMPLEX:
             first = max(i for i in range(c + 1) if plan.width[i] > 0)
             theta[:, c] = 1.0 / plan.width[first]
+        elif support == POSITIVE:
+            rows = zip(plan.prior[:, c], plan.prior_a[:, c], plan.prior_b[:, c], strict=True)
+            theta[:, c] = [_amid(*row) for row in rows]
         else:
-            theta[:, c] = 1.0 if support == POSITIVE else 0.5
+            theta[:, c] = 0.5
     return theta
+
+
+def _amid(code: int, a: float, b: float) -> float:
+    """Return a positive number on the scale of a prior: far off it the constant has no digits."""
+    match code:
+        case 1:
+            return a / b
+        case 2:
+            return b / a
+        case 3:
+            return float(np.exp(a))
+        case 4:
+            return a
+        case 5:
+            return 1.0 / a
+        case 6:
+            return float(np.sqrt(b / a))
+        case _:
+            return 1.0
 
 
 @njit(**COMPILED)

@@ -13,6 +13,7 @@ from softseg.families.base import Array
 from softseg.inference.em import maximise
 from softseg.likelihood.kernel import Expected
 from softseg.likelihood.statistics import Statistics
+from softseg.models.edges import bounded
 from softseg.models.mixture import Mixture, Values
 
 MOST_PATTERNS = 5000
@@ -43,7 +44,7 @@ def fitted_to(
     """
     weighted = membership * statistics.count
     expected = summed(statistics, weighted)
-    return maximise(statistics, mixture, mixture.draw_prior(rng), expected, True)
+    return maximise(statistics, bounded(mixture), mixture.draw_prior(rng), expected, True)
 
 
 def summed(statistics: Statistics, weighted: Array) -> Expected:

@@ -26,6 +26,7 @@ from softseg.inference.replicate import (
     spaced,
 )
 from softseg.likelihood.kernel import COMPILED, memberships
+from softseg.likelihood.patterns import distinct
 from softseg.likelihood.statistics import Statistics
 from softseg.likelihood.sweep import fill_draws, normalise_draws
 from softseg.models.evaluator import Evaluator, in_threads
@@ -47,7 +48,7 @@ DOUBTFUL = 0.05
 REPEATS = 10
 MANY_ROWS = 20_000
 N_FIRST = 30
-"""With more than `MANY_ROWS` patterns the first look takes so many draws."""
+"""The first look takes about so many draws; with exposures, above `MANY_ROWS` patterns only."""
 TIE = 1e-9
 """Two log densities closer than this share of their size are the same number."""
 
@@ -72,7 +73,8 @@ def tail_probability(
     Notes
     -----
     Without exposures the same simulated customers serve every row with the same gaps: 30,000 of
-    them, so that what a row gets does not depend on the rows beside it. With exposures that
+    them where the answer of the first 10,000 is 5 % or less, so that what a row gets does not
+    depend on the rows beside it. With exposures that
     differ each row is compared with its own `n_draws` replicates (30 in a large table), and with
     10 · `n_draws` others where the first answer is 5 % or less: the resolution is 0.1 % where it
     matters.
@@ -174,18 +176,37 @@ class NewCustomers:
 
     def tail(self, statistics: Statistics, cells: Cells) -> Array:
         """Return the share of new customers with a smaller density, ties half; (pattern,)."""
-        present, group = np.unique(cells.present(), axis=0, return_inverse=True)
-        order = np.argsort(group.reshape(-1), kind="stable")
-        edges = np.searchsorted(group.reshape(-1)[order], np.arange(len(present) + 1))
-        evaluator = Evaluator(statistics, self.values)
-        tail = np.empty(statistics.n_patterns)
+        shown = cells.present()
+        combinations = distinct(list(shown.T.astype(float)))
+        present, group = shown[combinations.row], combinations.pattern_of_row
+        every = np.arange(statistics.n_patterns)
+        first = slice(None, None, max(1, len(self.values.share) // N_FIRST))
+        tail = self._ranks(statistics, every, present, group, first)
+        doubtful = np.flatnonzero(tail <= DOUBTFUL)
+        if len(doubtful):
+            tail[doubtful] = self._ranks(statistics, doubtful, present, group, slice(None))
+        return tail
+
+    def _ranks(
+        self,
+        statistics: Statistics,
+        patterns: NDArray[np.intp],
+        present: NDArray[np.bool_],
+        group: NDArray[np.intp],
+        draws: slice,
+    ) -> Array:
+        """Return the answer for some patterns by some of the draws, in the order of `patterns`."""
+        order = np.argsort(group[patterns], kind="stable")
+        edges = np.searchsorted(group[patterns][order], np.arange(len(present) + 1))
+        evaluator = Evaluator(statistics, self.values.at(draws))
+        tail = np.empty(len(patterns))
 
         def work(job: tuple[int, int]) -> None:
             g, first = job
-            rows = order[first : min(first + ROWS_AT_ONCE, edges[g + 1])]
-            tail[rows] = rank_kernel(
-                *evaluator.block(rows), statistics.log_base[rows], self.densities(present[g])
-            )
+            places = order[first : min(first + ROWS_AT_ONCE, edges[g + 1])]
+            rows = patterns[places]
+            new = np.ascontiguousarray(self.densities(present[g])[draws])
+            tail[places] = rank_kernel(*evaluator.block(rows), statistics.log_base[rows], new)
 
         jobs = [
             (g, first)
