@@ -231,7 +231,7 @@ _Outcome = tuple[Draws, Aligned, Diagnosis, int]
 def _laplace(task: _Task) -> _Outcome:
     space = Space.of(task.mixture, task.statistics)
     options = {"n_draws": task.n_draws, "n_chains": task.n_chains}
-    starts = modes_of(task.found)
+    starts = modes_of(task.found, 0.5 * _volume(task))
 
     def propose() -> Chain:
         made, _, _ = laplace(
@@ -258,8 +258,13 @@ def _reach(task: _Task) -> float:
     It frees its parameters, and the prior's volume pays for the likelihood about log N for each
     two of them, as in BIC; twice that, to be sure.
     """
+    return NEAR + _volume(task)
+
+
+def _volume(task: _Task) -> float:
+    """Return log N for each parameter of a segment."""
     per_segment = task.mixture.n_parameters / task.mixture.n_segments
-    return NEAR + per_segment * float(np.log(task.statistics.n_customers))
+    return per_segment * float(np.log(task.statistics.n_customers))
 
 
 def _gibbs(task: _Task) -> _Outcome:

@@ -36,6 +36,9 @@ LARGE, PART = 20_000, 10_000
 MOST_CLIMBED = 4
 """So many modes of the part are climbed on the whole at the most."""
 
+MOST_WIDE = 3
+"""So many lower modes are looked at for their mass at the most."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -188,6 +191,16 @@ def whole_counts(statistics: Statistics) -> bool:
     return bool(np.all(statistics.count == np.floor(statistics.count)))
 
 
-def modes_of(search: Search) -> Sequence[Values]:
-    """Return the parameters at the best mode and at those near it."""
-    return [search.modes.best.values, *(mode.values for mode in search.modes.near)]
+def modes_of(search: Search, volume: float = 0.0) -> Sequence[Values]:
+    """Return the parameters at the best mode and at those that may hold posterior mass.
+
+    Parameters
+    ----------
+    volume
+        How many log units a lower mode may win by its width; up to `MOST_WIDE` modes that are no
+        more than that below the near ones are returned as well, highest first.
+    """
+    best, near = search.modes.best, search.modes.near
+    lower = search.modes.modes[1 + len(near) :]
+    wide = [mode for mode in lower if mode.objective > best.objective - RIVAL - volume]
+    return [mode.values for mode in (best, *near, *wide[:MOST_WIDE])]
