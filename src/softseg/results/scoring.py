@@ -139,8 +139,9 @@ def score_file(
 
     scorer = Scorer(tree)
     schema = scorer.schema.model_copy(update={"language": language or scorer.schema.language})
-    verdicts: Counter[str] = Counter(dict.fromkeys(VERDICTS, 0))
-    cells: Counter[str] = Counter()
+    verdicts, cells = Counter[str](), Counter[str]()
+    for name in VERDICTS:
+        verdicts[name] = 0
     id_column = scorer.schema.id or "customer"
     there = column_names(table)
     n_customers = 0
