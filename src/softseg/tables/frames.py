@@ -32,4 +32,5 @@ def to_pandas(frame: Any) -> Any:
 
 def _clean(frame: Any) -> Any:
     names = [str(name).strip() for name in frame.columns]
-    return frame.reset_index(drop=True).set_axis(names, axis=1)
+    numbered = frame.reset_index(drop=True)
+    return numbered if names == list(frame.columns) else numbered.set_axis(names, axis=1)
