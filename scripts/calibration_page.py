@@ -31,8 +31,9 @@ all 100 ranks are equally likely. Ranked are all parameters, the shares, and two
 depend on the data, the log-likelihood and the membership of the first customer (Modrák et al.
 2023). Segments are numbered by their mean of the Gaussian in the truth and in every draw, whose
 prior sets the segments of some nine tables in ten well apart. No table is left out. All methods
-see the same tables, {calibration_ranks.N_SIMULATIONS:,} per family when the run is complete; the
-same command goes on where it stopped.
+see the same tables, so that a freak of chance shows in all of them;
+{calibration_ranks.N_SIMULATIONS:,} per family when the run is complete, and the same command goes
+on where it stopped.
 
 A quantity counts as outside where its ranks leave the 99 % simultaneous band of Säilynoja, Bürkner
 and Vehtari (2022) anywhere; about one in a hundred does so by chance. *Smallest p, adjusted* is
