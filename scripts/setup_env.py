@@ -259,6 +259,12 @@ def compile_packages() -> None:
     succeeds(*run, "-x", r"[\\/]tests?[\\/]", VENV / "lib", ROOT / "src")
 
 
+def compile_machine_code() -> None:
+    """Let numba compile once what it keeps on disk: a minute that the first user need not wait."""
+    say("Compiling machine code, about a minute.")
+    succeeds(program(VENV, "python"), "-W", "ignore", ROOT / "scripts" / "warm_up.py")
+
+
 def make_environment() -> None:
     """Make ``.venv``, unless it is ready."""
     if is_ready():
@@ -272,6 +278,7 @@ def make_environment() -> None:
     if not (uv and install_with_uv(uv, python, in_place)) and not install_with_pip(python):
         raise SetupError("The installation failed; the lines above say why. Run it again to retry.")
     compile_packages()
+    compile_machine_code()
     STAMP.write_text(fingerprint(), encoding="utf-8")
     say("The environment is ready in .venv.")
 
