@@ -39,6 +39,12 @@ PRIOR_CODES: Final = {
     "Exponential": 5,
     "SqrtInverseGamma": 6,
 }
+HELD: Final = -1
+NORMAL_PRIOR: Final = 7
+BETA_PRIOR: Final = 8
+DIRICHLET_PRIOR: Final = 9
+"""Codes of what is fixed, and of priors of parameters that are not positive, for compiled code."""
+
 LARGEST_LOG, SMALLEST_LOG = 690.0, -690.0
 
 MAX_STEPS = 64

@@ -24,14 +24,16 @@ from softseg.families.normal import ECM_STEPS
 from softseg.families.poisson import LARGEST_MEAN
 from softseg.families.positive import (
     GAMMA_SHAPE,
+    HELD,
     NEGATIVE_BINOMIAL_RATE,
     NEGATIVE_BINOMIAL_SHAPE,
+    NORMAL_PRIOR,
+    PRIOR_CODES,
     climb_kernel,
     slice_kernel,
 )
 
-HELD = -1
-NORMAL_PRIOR, ROOTED_PRIOR = 7, 6
+ROOTED_PRIOR = PRIOR_CODES["SqrtInverseGamma"]
 FLAT_WEIGHT, FLAT_RATE = 1e-12, 0.5 * SCALE_FLOOR**2
 LOWEST, HIGHEST = 1e-12, 1e12
 

@@ -8,10 +8,10 @@ import numpy as np
 from numba import njit
 
 from softseg.families.kinds import COMPILED, TINY
+from softseg.families.positive import BETA_PRIOR, DIRICHLET_PRIOR, HELD, NORMAL_PRIOR
 from softseg.families.positive import log_prior as positive_log_prior
-from softseg.models.plan import HELD, POSITIVE, REAL, SIMPLEX, UNIT
+from softseg.models.plan import POSITIVE, REAL, SIMPLEX, UNIT
 
-NORMAL_PRIOR, BETA_PRIOR, DIRICHLET_PRIOR = 7, 8, 9
 FURTHEST = 690.0
 """Coordinates beyond it stand for a parameter that is 0 or infinite to the last digit."""
 

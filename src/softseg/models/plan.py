@@ -26,7 +26,7 @@ from softseg.families.kinds import (
     pull,
     push,
 )
-from softseg.families.positive import PRIOR_CODES
+from softseg.families.positive import BETA_PRIOR, DIRICHLET_PRIOR, HELD, NORMAL_PRIOR, PRIOR_CODES
 from softseg.likelihood.statistics import Layout, Slot
 from softseg.models.mixture import Mixture, Values
 from softseg.priors import FIXED, SegmentPrior
@@ -39,8 +39,13 @@ EXPOSURES, N_EXPOSURES = 10, 11
 
 REAL, POSITIVE, UNIT, SIMPLEX = range(4)
 SUPPORTS: Final = {"real": REAL, "positive": POSITIVE, "unit": UNIT, "simplex": SIMPLEX}
-HELD: Final = -1
-CODES: Final = {**PRIOR_CODES, "Normal": 7, "Beta": 8, "Dirichlet": 9, FIXED: HELD}
+CODES: Final = {
+    **PRIOR_CODES,
+    "Normal": NORMAL_PRIOR,
+    "Beta": BETA_PRIOR,
+    "Dirichlet": DIRICHLET_PRIOR,
+    FIXED: HELD,
+}
 WITH_TABLE: Final = (BERNOULLI, CATEGORICAL, NEGATIVE_BINOMIAL)
 
 
