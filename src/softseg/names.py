@@ -25,6 +25,13 @@ STATE_TO: Final = "state_to"
 SHARE: Final = "share"
 """Name of the variable that holds the prior weights of the segments."""
 
+TRANSITION: Final = "transition"
+INITIAL: Final = "initial"
+"""Where customers go from one period to the next, and where they begin."""
+
+RESERVED: Final = (TRANSITION, INITIAL)
+"""Names that no indicator may have: parameters of their own stand under them."""
+
 POSTERIOR: Final = "posterior"
 SAMPLE_STATS: Final = "sample_stats"
 MEMBERSHIP: Final = "membership"

@@ -71,14 +71,21 @@ class Keeper:
         Where to; None keeps nothing.
     statistics, mixture
         What is fitted.
+    more
+        What else decides about the posterior.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint | None, statistics: Statistics, mixture: Mixture
+        self,
+        checkpoint: Checkpoint | None,
+        statistics: Statistics,
+        mixture: Mixture,
+        more: Any = None,
     ) -> None:
         self._checkpoint = checkpoint
         self._statistics = statistics
         self._mixture = mixture
+        self._more = more
 
     def chain(
         self,
@@ -146,7 +153,7 @@ class Keeper:
         s, m = self._statistics, self._mixture
         versions = {name: version(name) for name in PACKAGES}
         versions["python"] = platform.python_version()
-        priors = (m.n_segments, m.share, m.fixed_share, m.priors)
+        priors = (m.n_segments, m.share, m.fixed_share, m.priors, m.extras, self._more)
         return content_hash(versions, s.layout, s.dense, s.codes, s.log_base, s.count, priors)
 
 
@@ -211,6 +218,9 @@ def _unpacked(arrays: Mapping[str, Array], mixture: Mixture) -> Chain:
             indicator: {name: arrays[_name(part, indicator, name)] for name in priors}
             for indicator, priors in mixture.priors.items()
         }
+        for extra in mixture.extras:
+            array = arrays[_name(part, extra.group, extra.name)]
+            indicators.setdefault(extra.group, {})[extra.name] = array
         return Values(arrays[f"{part} share"], indicators)
 
     head = "stats "

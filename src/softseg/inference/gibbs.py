@@ -7,11 +7,13 @@ is the same however many cores and chains there are.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from threading import Event
+from typing import Protocol
 
 import numpy as np
 
-from softseg.families.base import TINY
+from softseg.families.base import TINY, Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.checkpoint import Chain, Keeper
 from softseg.inference.draws import Draws, Progress, threads_for
@@ -40,6 +42,7 @@ def gibbs(
     stage: str = "sample",
     keeper: Keeper | None = None,
     partial: bool = False,
+    sweeps: "Sweeps | None" = None,
 ) -> tuple[Draws, list[Values]]:
     """Return the draws of one chain per start, and where each chain stands at its end.
 
@@ -58,6 +61,8 @@ def gibbs(
         Keeps every finished chain, and gives back those it has.
     partial
         Whether an interrupt returns the finished chains, if there are any, instead of being raised.
+    sweeps
+        The compiled sweeps; those of the mixture where they are not given.
     """
     n_chains = len(starts)
     keeper = keeper or Keeper(None, statistics, mixture)
@@ -69,7 +74,8 @@ def gibbs(
         if progress is not None:
             progress(stage, float(finished.mean()))
 
-    space = Space.of(mixture, statistics) if served(mixture) else None
+    if sweeps is None and served(mixture):
+        sweeps = mixture_sweeps(Space.of(mixture, statistics))
 
     def one(chain: int, stop: Event) -> Chain:
         start, rng = starts[chain], rngs[chain]
@@ -80,8 +86,10 @@ def gibbs(
             tell(chain, share)
 
         def run() -> Chain:
-            if space is not None:
-                return _run_compiled(space, start, rng, n_draws, n_tune, thin, go_on)
+            if sweeps is not None:
+                base = float(statistics.count @ statistics.log_base)
+                chain = _run_compiled(sweeps, mixture, start, rng, n_draws, n_tune, thin, go_on)
+                return replace(chain, log_likelihood=chain.log_likelihood + base)
             return _Chain(statistics, mixture, start, rng).run(n_draws, n_tune, thin, go_on)
 
         return keeper.chain("gibbs", start, rng, options, run)
@@ -106,8 +114,52 @@ def stack(values: Sequence[Values]) -> Values:
     return Values(np.stack([v.share for v in values]), indicators)
 
 
+class Sweeps(Protocol):
+    """Compiled Gibbs sweeps of one model on one table."""
+
+    def __call__(
+        self,
+        rng: np.random.Generator,
+        share: Array,
+        theta: Array,
+        first: int,
+        n_sweeps: int,
+        n_tune: int,
+        thin: int,
+        kept: tuple[Array, Array, Array],
+    ) -> None:
+        """Move shares and theta in place by sweeps number first, …, writing down those to keep.
+
+        `kept` are shares, thetas and log-likelihoods without base, (draw, …).
+        """
+        ...
+
+
+def mixture_sweeps(space: Space) -> Sweeps:
+    """Return the sweeps of a mixture."""
+    s = space.statistics
+
+    def move(
+        rng: np.random.Generator,
+        share: Array,
+        theta: Array,
+        first: int,
+        n_sweeps: int,
+        n_tune: int,
+        thin: int,
+        kept: tuple[Array, Array, Array],
+    ) -> None:
+        sweeps_kernel(
+            rng, space.plan, share, theta, s.dense, s.joined, s.count, first, n_sweeps, n_tune,
+            thin, *kept,
+        )  # fmt: skip
+
+    return move
+
+
 def _run_compiled(
-    space: Space,
+    sweeps: Sweeps,
+    mixture: Mixture,
     start: Values,
     rng: np.random.Generator,
     n_draws: int,
@@ -115,21 +167,15 @@ def _run_compiled(
     thin: int,
     tell: Callable[[float], None],
 ) -> Chain:
-    """Return one chain, made some sweeps at a time."""
-    s, mixture = space.statistics, space.mixture
+    """Return one chain, made some sweeps at a time; log-likelihoods without base."""
     share, theta = np.array(start.share, dtype=float), theta_of(mixture, start)
     kept = np.empty((n_draws, *share.shape)), np.empty((n_draws, *theta.shape)), np.empty(n_draws)
     n_sweeps = n_tune + n_draws * thin
     for first in range(0, n_sweeps, REPORT_EVERY):
         tell(first / n_sweeps)
-        sweeps_kernel(
-            rng, space.plan, share, theta, s.dense, s.joined, s.count,
-            first, min(REPORT_EVERY, n_sweeps - first), n_tune, thin, *kept,
-        )  # fmt: skip
+        sweeps(rng, share, theta, first, min(REPORT_EVERY, n_sweeps - first), n_tune, thin, kept)
     tell(1.0)
-    log_likelihood = kept[2] + float(s.count @ s.log_base)
-    end = values_of(mixture, share, theta)
-    return Chain(values_of(mixture, *kept[:2]), log_likelihood, end=end)
+    return Chain(values_of(mixture, *kept[:2]), kept[2], end=values_of(mixture, share, theta))
 
 
 class _Chain:

@@ -9,7 +9,7 @@ them move along.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -59,7 +59,12 @@ class Aligned:
 
 
 def align(
-    statistics: Statistics, values: Values, pivot: Values, *, relabel: bool = True
+    statistics: Statistics,
+    values: Values,
+    pivot: Values,
+    *,
+    relabel: bool = True,
+    shares: bool = True,
 ) -> Aligned:
     """Return the draws with the labels of the pivot, numbered by mean expected size.
 
@@ -72,8 +77,14 @@ def align(
     relabel
         False where segments have priors of their own, so that labels carry meaning: then nothing
         moves, and only the agreement is measured.
+    shares
+        False where the shares are not those of the rows: then memberships are taken as if all
+        segments were alike frequent, and segments keep the numbers of the pivot.
     """
     n_chains, n_draws, k = values.share.shape
+    given = values
+    if not shares:
+        values, pivot = _even(values), _even(pivot)
     sample = _sample(statistics)
     scale = statistics.n_customers / sample.n_customers
     weights = sample.layout.weights(pivot.indicators, NUMPY)
@@ -91,12 +102,17 @@ def align(
     filled = cross.sum(axis=(0, 1, 3)) > 0
     lost = 1.0 - float(one_to_one.mean()) if filled.all() else 1.0
     sizes = np.take_along_axis(cross.sum(axis=2), order, axis=2).mean(axis=(0, 1)) * scale
-    if relabel:
+    if relabel and shares:
         by_size = np.argsort(-sizes, kind="stable")
         order, sizes = order[..., by_size], sizes[by_size]
     moved = values.permuted(order)
     means = np.stack([_mean_membership(sample, moved.at(chain)) for chain in range(n_chains)])
+    moved = moved if shares else given.permuted(order)
     return Aligned(moved, order, sizes, lost, means, sample.count)
+
+
+def _even(values: Values) -> Values:
+    return replace(values, share=np.full_like(values.share, 1.0 / values.share.shape[-1]))
 
 
 def _sample(statistics: Statistics) -> Statistics:

@@ -8,7 +8,7 @@ not stand the next one takes over (`docs/decisions/0011-importance-sampling-firs
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -27,7 +27,8 @@ from softseg.inference.space import Space
 from softseg.inference.verdicts import PARTIAL
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
-from softseg.models.mixture import Mixture
+from softseg.models.edges import inside
+from softseg.models.mixture import Mixture, Values
 from softseg.models.plan import compilable
 
 Method = Literal["auto", "laplace", "gibbs", "nuts"]
@@ -83,9 +84,38 @@ class Sampled:
 
 
 @dataclass(frozen=True)
+class Ways:
+    """How models of one kind are searched, sampled and aligned; the rest is alike for all kinds.
+
+    Attributes
+    ----------
+    search, gibbs, align
+        As `softseg.inference.search.search`, `softseg.inference.gibbs.gibbs` and
+        `softseg.inference.relabel.align`.
+    space
+        Returns the coordinates of a mixture on a table.
+    engine
+        Returns what computes the density for nutpie, None for the mixture's own.
+    content
+        What else decides about the posterior, for the checkpoint.
+    """
+
+    search: Callable[..., Search] = search
+    space: Callable[[Mixture, Statistics], Space] = Space.of
+    gibbs: Callable[..., tuple[Draws, list[Values]]] = gibbs
+    align: Callable[..., Aligned] = align
+    engine: Callable[[Statistics, Mixture, Values], Any] | None = None
+    content: Any = None
+
+
+MIXTURES: Final = Ways()
+
+
+@dataclass(frozen=True)
 class _Task:
     """What every method is given."""
 
+    ways: Ways
     statistics: Statistics
     mixture: Mixture
     found: Search
@@ -115,6 +145,7 @@ def sample(
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
     partial: bool = False,
+    ways: Ways = MIXTURES,
 ) -> Sampled:
     """Return judged posterior draws of a mixture.
 
@@ -138,6 +169,8 @@ def sample(
     partial
         Whether an interrupt, once a chain is finished, returns the finished chains with a diagnosis
         of status ``"partial"`` instead of being raised.
+    ways
+        Those of another kind of model.
 
     Raises
     ------
@@ -146,15 +179,15 @@ def sample(
     """
     asked = allowed(method, mixture, statistics)
     rng_search, *rng_methods = rng.spawn(1 + len(METHODS))
-    found = search(
+    found = ways.search(
         statistics, mixture, n_starts=n_starts, rng=rng_search, cores=cores, progress=progress
     )
-    keeper = Keeper(checkpoint, statistics, mixture)
+    keeper = Keeper(checkpoint, statistics, mixture, ways.content)
     results: list[Sampled] = []
     for name, reason in asked or candidates(mixture, statistics, found):
         generator = rng_methods[METHODS.index(name)]
         task = _Task(
-            statistics, mixture, found, n_draws, n_tune, n_chains, longer, generator, cores,
+            ways, statistics, mixture, found, n_draws, n_tune, n_chains, longer, generator, cores,
             progress, keeper, partial,
         )  # fmt: skip
         draws, aligned, diagnosis, thin = _RUN[name](task)
@@ -229,7 +262,7 @@ _Outcome = tuple[Draws, Aligned, Diagnosis, int]
 
 
 def _laplace(task: _Task) -> _Outcome:
-    space = Space.of(task.mixture, task.statistics)
+    space = task.ways.space(task.mixture, task.statistics)
     options = {"n_draws": task.n_draws, "n_chains": task.n_chains}
     starts = modes_of(task.found, 0.5 * _volume(task))
 
@@ -271,7 +304,7 @@ def _gibbs(task: _Task) -> _Outcome:
     rngs = task.rng.spawn(task.n_chains)
     starts = task.found.starts(task.n_chains)
     s, mixture = task.statistics, task.mixture
-    drawn, ends = gibbs(
+    drawn, ends = task.ways.gibbs(
         s, mixture, starts, n_draws=task.n_draws, n_tune=task.n_tune, rngs=rngs,
         cores=task.cores, progress=task.progress, keeper=task.keeper, partial=task.partial,
     )  # fmt: skip
@@ -281,7 +314,7 @@ def _gibbs(task: _Task) -> _Outcome:
         if drawn.interrupted or not _worth_more(diagnosis, thin):
             break
         try:
-            drawn, ends = gibbs(
+            drawn, ends = task.ways.gibbs(
                 s, mixture, ends, n_draws=task.n_draws, n_tune=0, thin=thin_next, rngs=rngs,
                 cores=task.cores, progress=task.progress, stage="longer", keeper=task.keeper,
             )  # fmt: skip
@@ -297,9 +330,12 @@ def _gibbs(task: _Task) -> _Outcome:
 def _nuts(task: _Task) -> _Outcome:
     from softseg.inference.nuts import nuts
 
+    starts, make = task.found.starts(task.n_chains), task.ways.engine
+    inner = inside(task.mixture, starts[0], task.statistics.n_customers)
+    engine = None if make is None else make(task.statistics, task.mixture, inner)
     drawn = nuts(
-        task.statistics, task.mixture, task.found.starts(task.n_chains), n_draws=task.n_draws,
-        n_tune=max(task.n_tune, NUTS_TUNE), rngs=task.rng.spawn(task.n_chains),
+        task.statistics, task.mixture, starts, n_draws=task.n_draws,
+        n_tune=max(task.n_tune, NUTS_TUNE), rngs=task.rng.spawn(task.n_chains), engine=engine,
         cores=task.cores, progress=task.progress, keeper=task.keeper, partial=task.partial,
     )  # fmt: skip
     return *_judged(task, drawn), 1
@@ -345,6 +381,7 @@ def _judged(
 def _aligned(task: _Task, draws: Draws) -> Aligned:
     """Align the labels; importance draws of one mode all move alike, so that some show how."""
     pivot, relabel = task.found.modes.best.values, task.mixture.exchangeable
+    align = task.ways.align
     n_draws = draws.log_likelihood.shape[1]
     every = max(1, draws.log_likelihood.size // ALIGNED_DRAWS)
     if draws.method != "laplace" or every == 1 or n_draws < 2 * every:

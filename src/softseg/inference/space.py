@@ -74,14 +74,7 @@ class Space:
     def of(cls, mixture: Mixture, statistics: Statistics) -> "Space":
         """Return the space of a mixture on these patterns."""
         plan = plan_of(mixture, statistics.layout)
-        coordinate = np.full(plan.fixed.shape, -1, dtype=np.int64)
-        at = mixture.n_segments - 1 if mixture.fixed_share is None else 0
-        for k, c in np.ndindex(coordinate.shape):
-            last_level = plan.support[c] == SIMPLEX and _ends(plan, c)
-            if plan.prior[k, c] != HELD and not last_level:
-                coordinate[k, c] = at
-                at += 1
-        return cls(mixture, statistics, plan, coordinate, at)
+        return cls(mixture, statistics, plan, *coordinates_of(plan))
 
     @cached_property
     def constant(self) -> float:
@@ -125,6 +118,10 @@ class Space:
         )  # fmt: skip
         return float(density) + self.constant, gradient
 
+    def hessian(self, point: Array, cores: int = 1) -> Array | None:
+        """Return the Hessian where the space has a way of its own to it."""
+        return None
+
     def log_densities(self, points: Array, cores: int = 1) -> tuple[Array, Array]:
         """Return log posterior density and log-likelihood of points (sample, coordinate).
 
@@ -133,15 +130,30 @@ class Space:
         s = self.statistics
         points = np.ascontiguousarray(points, dtype=float)
         parts = [points[i : i + AT_ONCE] for i in range(0, len(points), AT_ONCE)]
-
-        def evaluate(part: Array) -> tuple[Array, Array]:
-            return densities_kernel(part, self.plan, self.coordinate, s.dense, s.joined, s.count)
-
         with ThreadPoolExecutor(max_workers=max(cores, 1)) as pool:
-            found = list(pool.map(evaluate, parts))
+            found = list(pool.map(self._densities, parts))
         density = np.concatenate([one for one, _ in found])
         likelihood = np.concatenate([one for _, one in found])
         return density + self.constant, likelihood + float(s.count @ s.log_base)
+
+    def _densities(self, points: Array) -> tuple[Array, Array]:
+        s = self.statistics
+        return densities_kernel(points, self.plan, self.coordinate, s.dense, s.joined, s.count)
+
+
+def coordinates_of(plan: Plan) -> tuple[Integers, int]:
+    """Return which coordinate each column of each segment has, and how many there are.
+
+    The shares have the first ones.
+    """
+    coordinate = np.full(plan.fixed.shape, -1, dtype=np.int64)
+    at = len(plan.share_alpha) - 1 if np.isnan(plan.share_fixed[0]) else 0
+    for k, c in np.ndindex(coordinate.shape):
+        last_level = plan.support[c] == SIMPLEX and _ends(plan, c)
+        if plan.prior[k, c] != HELD and not last_level:
+            coordinate[k, c] = at
+            at += 1
+    return coordinate, at
 
 
 def _ends(plan: Plan, column: int) -> bool:

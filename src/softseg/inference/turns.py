@@ -76,6 +76,12 @@ def maximise(plan, share, theta, sizes, dense, table):  # pragma: no cover
     """The M step: shares and theta, in place, given summed statistics."""
     for p in range(plan.parts.shape[0]):
         maximise_part(*part_of(plan, p, theta, sizes, dense, table))
+    maximise_shares(plan, share, sizes)
+
+
+@njit(**COMPILED)
+def maximise_shares(plan, share, sizes):  # pragma: no cover
+    """The M step of the shares, given the customers of each segment."""
     if np.isnan(plan.share_fixed[0]):
         heights = np.maximum(sizes + plan.share_alpha - 1.0, 0.0)
         share[:] = heights / heights.sum()
@@ -88,6 +94,12 @@ def update(rng, plan, share, theta, sizes, dense, table):  # pragma: no cover
     """The Gibbs step: shares and theta, in place, given the customers of each segment."""
     for p in range(plan.parts.shape[0]):
         update_part(rng, *part_of(plan, p, theta, sizes, dense, table))
+    update_shares(rng, plan, share, sizes)
+
+
+@njit(**COMPILED)
+def update_shares(rng, plan, share, sizes):  # pragma: no cover
+    """The Gibbs step of the shares, given the customers of each segment."""
     if np.isnan(plan.share_fixed[0]):
         for k in range(len(share)):
             share[k] = max(rng.standard_gamma(plan.share_alpha[k] + sizes[k]), TINY)

@@ -54,6 +54,10 @@ def inside(mixture: Mixture, values: Values, n_customers: float) -> Values:
         }
         for name, member in mixture.families.items()
     }
+    for extra in mixture.extras:
+        array = values.indicators[extra.group][extra.name]
+        array = simplex(array) if extra.support == "simplex" else np.asarray(array)
+        indicators.setdefault(extra.group, {})[extra.name] = array
     return Values(simplex(values.share), indicators)
 
 
@@ -68,9 +72,11 @@ def bounded(mixture: Mixture) -> Mixture:
         for indicator, group in mixture.priors.items()
         for name, prior in group.items()
     )
+    extras = tuple(replace(extra, prior=extra.prior.bounded()) for extra in mixture.extras)
+    same = same and all(a.prior is b.prior for a, b in zip(extras, mixture.extras, strict=True))
     if same and np.all(mixture.share >= 1.0):
         return mixture
-    return replace(mixture, share=np.maximum(mixture.share, 1.0), priors=priors)
+    return replace(mixture, share=np.maximum(mixture.share, 1.0), priors=priors, extras=extras)
 
 
 def _bounded(prior: SegmentPrior) -> SegmentPrior:

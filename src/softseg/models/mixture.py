@@ -9,7 +9,7 @@ segment of a customer is summed out, so that the density of a customer is Σ_k �
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from softseg.errors import SchemaError
 from softseg.families import Family
 from softseg.families.base import Array, Coding
+from softseg.names import TRANSITION
 from softseg.priors import DISTRIBUTIONS, SegmentPrior
 from softseg.tables.schema import Schema
 
@@ -57,6 +58,7 @@ class Values:
 
         `order` has the leading axes of the draws and then (segment): entry k says which of the
         present segments becomes segment k. One order for all draws has the shape (segment,).
+        Transitions lead from segments to states, so that both their axes move.
         """
         n_leading = self.share.ndim - 1
         order = np.broadcast_to(order, self.share.shape)
@@ -67,7 +69,66 @@ class Values:
                 values, order.reshape(order.shape + (1,) * extra), axis=n_leading
             )
 
-        return self.map(reorder)
+        moved = self.map(reorder)
+        if TRANSITION not in moved.indicators:
+            return moved
+        to = {
+            name: np.take_along_axis(values, states_order(order, values.shape[-1]), axis=-1)
+            for name, values in moved.indicators[TRANSITION].items()
+        }
+        return Values(moved.share, {**moved.indicators, TRANSITION: to})
+
+
+def states_order(order: NDArray[np.intp], n_states: int) -> NDArray[np.intp]:
+    """Return an order of segments (…, segment) as one of states (…, 1, state), churned last."""
+    churned = np.arange(order.shape[-1], n_states)
+    churned = np.broadcast_to(churned, (*order.shape[:-1], len(churned)))
+    return np.concatenate([order, churned], axis=-1)[..., None, :]
+
+
+class ExtraPrior(Protocol):
+    """The prior of a parameter that belongs to segments but to no indicator."""
+
+    @property
+    def fixed(self) -> Array:
+        """Fixed values, NaN where estimated, (segment, column)."""
+        ...
+
+    def codes(self) -> tuple[Array, Array, Array]:
+        """Return name codes and the two numbers of each column's prior, (segment, column)."""
+        ...
+
+    def log_density(self, values: Array) -> Array:
+        """Return the log density of each segment's values, (segment,)."""
+        ...
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """Return one draw, (segment, column)."""
+        ...
+
+    def bounded(self) -> "ExtraPrior":
+        """Return the prior with a density that has a maximum; itself if it has one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A parameter of every segment beyond those of the indicators, such as a row of transitions.
+
+    Attributes
+    ----------
+    group, name
+        Under which it stands in `Values.indicators`.
+    support
+        ``"simplex"`` or ``"real"``.
+    prior
+        Its prior.
+    """
+
+    group: str
+    name: str
+    support: str
+    prior: ExtraPrior
 
 
 @dataclass(frozen=True)
@@ -84,6 +145,8 @@ class Mixture:
         Fixed shares, None where they are estimated.
     priors
         Indicator, then parameter.
+    extras
+        Parameters of the segments beyond the indicators, in the order of their columns.
     """
 
     n_segments: int
@@ -91,6 +154,7 @@ class Mixture:
     share: Array
     fixed_share: Array | None
     priors: Mapping[str, Mapping[str, SegmentPrior]]
+    extras: tuple[Extra, ...] = ()
 
     @property
     def families(self) -> dict[str, Family]:
@@ -117,6 +181,9 @@ class Mixture:
                 prior = self.priors[indicator][parameter.name]
                 width = prior.fixed.shape[1] - 1 if parameter.per_level else 1
                 n += int(prior.free.sum()) * width
+        for extra in self.extras:
+            free = np.isnan(extra.prior.fixed)
+            n += int(free.sum() - (extra.support == "simplex") * free.any(axis=1).sum())
         return n
 
     def not_updatable(self) -> list[str]:
@@ -133,6 +200,8 @@ class Mixture:
             indicator: {name: prior.draw(rng) for name, prior in priors.items()}
             for indicator, priors in self.priors.items()
         }
+        for extra in self.extras:
+            indicators.setdefault(extra.group, {})[extra.name] = extra.prior.draw(rng)
         return Values(share, indicators)
 
     def log_prior(self, values: Values) -> float:
@@ -143,6 +212,9 @@ class Mixture:
         for indicator, priors in self.priors.items():
             for name, prior in priors.items():
                 total += float(prior.log_density(values.indicators[indicator][name]).sum())
+        for extra in self.extras:
+            drawn = values.indicators[extra.group][extra.name]
+            total += float(extra.prior.log_density(drawn).sum())
         return total
 
 

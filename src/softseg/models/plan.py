@@ -28,7 +28,7 @@ from softseg.families.kinds import (
 )
 from softseg.families.positive import BETA_PRIOR, DIRICHLET_PRIOR, HELD, NORMAL_PRIOR, PRIOR_CODES
 from softseg.likelihood.statistics import Layout, Slot
-from softseg.models.mixture import Mixture, Values
+from softseg.models.mixture import Extra, Mixture, Values
 from softseg.priors import FIXED, SegmentPrior
 
 Integers = NDArray[np.int64]
@@ -132,6 +132,8 @@ def plan_of(mixture: Mixture, layout: Layout) -> Plan:
             names = names[taken:]
             parts.append(part)
             coding.append((slot.coding.centre, slot.coding.scale))
+    for extra in mixture.extras:
+        columns.add_extra(extra)
     several = layout.observed_table.stop > layout.observed_table.start
     held = np.full(mixture.n_segments, np.nan)
     return Plan(
@@ -185,6 +187,19 @@ class _Columns:
         rows = [_numbers(one, n) for one in prior.priors]
         for key, values in zip(self.by_segment, zip(*rows, strict=True), strict=True):
             self.by_segment[key].append(np.stack(values))
+        self.n += n
+
+    def add_extra(self, extra: Extra) -> None:
+        """Add the columns of a parameter beyond the indicators."""
+        fixed = extra.prior.fixed
+        n = fixed.shape[1]
+        whole = extra.support == "simplex"
+        self.support += [SUPPORTS[extra.support]] * n
+        self.width += [n] + [0] * (n - 1) if whole else [1] * n
+        self.shift += [0.0] * n
+        self.unit += [1.0] * n
+        for key, values in zip(self.by_segment, (*extra.prior.codes(), fixed), strict=True):
+            self.by_segment[key].append(values)
         self.n += n
 
     def arrays(self) -> dict[str, Any]:
@@ -243,6 +258,7 @@ def theta_of(mixture: Mixture, values: Values) -> Array:
         for parameter in member.parameters:
             array = np.asarray(values.indicators[name][parameter.name], dtype=float)
             columns.append(array if parameter.per_level else array[..., None])
+    columns += [np.asarray(values.indicators[e.group][e.name], float) for e in mixture.extras]
     return np.concatenate(columns, axis=-1)
 
 
@@ -257,6 +273,10 @@ def values_of(mixture: Mixture, share: Array, theta: Array) -> Values:
             block = theta[..., at : at + n]
             indicators[name][parameter.name] = block if parameter.per_level else block[..., 0]
             at += n
+    for extra in mixture.extras:
+        n = extra.prior.fixed.shape[1]
+        indicators.setdefault(extra.group, {})[extra.name] = theta[..., at : at + n]
+        at += n
     return Values(share, indicators)
 
 

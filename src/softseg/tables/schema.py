@@ -23,6 +23,7 @@ from pydantic import (
 from softseg.errors import SchemaError
 from softseg.families import Family, family
 from softseg.families.base import Coding, Parameter
+from softseg.names import RESERVED
 from softseg.priors import FIXED, Prior
 from softseg.tables import document
 from softseg.tables.explain import SEVERAL_PRIORS, SINGLE_PRIOR, explain, known_keys
@@ -271,6 +272,9 @@ class Schema(_Entry):
     def _columns_fit(self) -> Self:
         if not self.indicators:
             raise SchemaError("Name at least one indicator, got none.")
+        reserved = [name for name in self.indicators if name in RESERVED]
+        if reserved:
+            raise SchemaError(f"Rename the column {reserved[0]!r}: the name is used by the model.")
         if self.weight is not None and self.count is not None:
             raise SchemaError("State either a weight or a count, got both.")
         if self.share.distribution not in ("Dirichlet", FIXED):

@@ -1,0 +1,1 @@
+"""The posterior of latent Markov models."""
