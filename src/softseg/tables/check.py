@@ -5,6 +5,7 @@ from typing import Any
 from softseg.errors import DataError
 from softseg.tables.examine import examine
 from softseg.tables.faults import Fault
+from softseg.tables.panel.examine import examine_panel
 from softseg.tables.schema import Schema
 from softseg.wording import number, say
 
@@ -14,7 +15,7 @@ ROWS_WANTED = 10
 
 
 def check(frame: Any, schema: Schema) -> list[Fault]:
-    """Return every fault of a table at once: errors first, then warnings, then notes.
+    """Return every fault of a table or panel at once: errors first, then warnings, then notes.
 
     Parameters
     ----------
@@ -23,8 +24,12 @@ def check(frame: Any, schema: Schema) -> list[Fault]:
     schema
         What its columns are.
     """
+    if schema.migration is None:
+        faults = examine(frame, schema).faults
+    else:
+        faults = examine_panel(frame, schema).found.faults
     order = ("error", "warning", "note")
-    return sorted(examine(frame, schema).faults, key=lambda fault: order.index(fault.severity))
+    return sorted(faults, key=lambda fault: order.index(fault.severity))
 
 
 def check_rows(n_customers: float, n_parameters: int, allow_few_rows: bool = False) -> list[Fault]:

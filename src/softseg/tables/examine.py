@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from softseg.families.base import Array
 from softseg.tables.columns import Levels, Numbers, read_levels, read_numbers
-from softseg.tables.faults import Fault, rows_of
+from softseg.tables.faults import Fault, Severity, rows_of
 from softseg.tables.frames import to_pandas
 from softseg.tables.schema import IndicatorSchema, Schema
 from softseg.tables.text import folded, level_text, shortened
@@ -23,7 +23,7 @@ NO = ("", "0", "false", "no", "n", "nein", "falsch", "f")
 FAR_OUT = 20.0
 """Median absolute deviations from which on a cell of a Gaussian indicator counts as extreme."""
 
-type Purpose = Literal["fit", "score"]
+type Purpose = Literal["fit", "score", "panel"]
 
 
 @dataclass
@@ -75,6 +75,12 @@ class Examined:
             first = first if severity == "error" else None
             self.faults.append(Fault(code, column, count, first, severity, values))
 
+    def fault(
+        self, code: str, column: str | None, severity: Severity = "error", **values: Any
+    ) -> None:
+        """Add a fault that is none of single rows."""
+        self.faults.append(Fault(code, column, severity=severity, values=values))
+
 
 def examine(
     frame: Any,
@@ -94,7 +100,8 @@ def examine(
     schema
         The schema; what it has frozen is kept.
     purpose
-        ``"score"`` asks for neither value columns nor enough rows.
+        ``"score"`` asks for neither value columns nor enough rows; ``"panel"`` leaves rows that
+        contradict each other, and what is left of a column, to those who know the periods.
     unseen
         What a level that the training table did not have is: ``"error"`` or ``"missing"``.
     rows, times
@@ -109,7 +116,7 @@ def examine(
     n_rows = len(data)
     if purpose == "fit" and n_rows < 2:
         found.faults.append(Fault("few_rows_at_all", None, values={"rows": n_rows}))
-    _read_ids(data, schema, present, found)
+    _read_ids(data, schema, present, purpose, found)
     _read_counts(data, schema, present, found)
     for name, entry in schema.indicators.items():
         if name not in present:
@@ -120,11 +127,11 @@ def examine(
             _read_numeric(data[name], name, entry, schema, found)
         _read_exposure(data, name, entry, schema, present, found)
         if purpose == "fit":
-            _check_content(name, entry, found)
+            check_content(name, entry, found)
     for name in schema.value:
         if name in present:
             numbers = read_numbers(data[name], schema.reading)
-            _report_unreadable(data[name], name, numbers, found)
+            report_unreadable(data[name], name, numbers, found)
             found.values[name] = np.where(np.isfinite(numbers.values), numbers.values, np.nan)
     return found
 
@@ -164,7 +171,9 @@ def _check_columns(data: Any, schema: Schema, purpose: Purpose, found: Examined)
     return present
 
 
-def _read_ids(data: Any, schema: Schema, present: set[str], found: Examined) -> None:
+def _read_ids(
+    data: Any, schema: Schema, present: set[str], purpose: Purpose, found: Examined
+) -> None:
     if schema.id is None or schema.id not in present:
         return
     import pandas as pd
@@ -178,7 +187,8 @@ def _read_ids(data: Any, schema: Schema, present: set[str], found: Examined) -> 
     keys = pd.DataFrame({"id": ids})
     if schema.period is not None and schema.period in present:
         keys["period"] = data[schema.period].astype(str).to_numpy()
-    found.add("duplicate_id", schema.id, keys.duplicated().to_numpy() & ~empty)
+    if purpose != "panel":
+        found.add("duplicate_id", schema.id, keys.duplicated().to_numpy() & ~empty)
 
 
 def _id_text(cell: Any) -> str:
@@ -198,7 +208,7 @@ def _read_counts(data: Any, schema: Schema, present: set[str], found: Examined) 
         found.count = np.ones(len(data)) if found.times is None else found.times
         return
     numbers = read_numbers(data[column], schema.reading)
-    _report_unreadable(data[column], column, numbers, found)
+    report_unreadable(data[column], column, numbers, found)
     readable = ~(numbers.bad | numbers.ambiguous | np.isinf(numbers.values))
     values = numbers.values
     wrong = ~(values > 0)
@@ -212,7 +222,7 @@ def _read_numeric(
     column: Any, name: str, entry: IndicatorSchema, schema: Schema, found: Examined
 ) -> None:
     numbers = read_numbers(column, schema.reading)
-    _report_unreadable(column, name, numbers, found)
+    report_unreadable(column, name, numbers, found)
     values, member = numbers.values, entry.member()
     finite = np.isfinite(values)
     illegal = np.zeros(len(values), dtype=bool)
@@ -222,7 +232,8 @@ def _read_numeric(
     found.columns[name] = np.where(finite, values, np.nan)
 
 
-def _report_unreadable(column: Any, name: str, numbers: Numbers, found: Examined) -> None:
+def report_unreadable(column: Any, name: str, numbers: Numbers, found: Examined) -> None:
+    """Add a fault for every way in which cells of a column of numbers cannot be read."""
     masks = {
         "decimal_comma": numbers.comma,
         "number_in_text": numbers.bad & ~numbers.comma,
@@ -296,7 +307,7 @@ def _read_exposure(
     if column is None or column not in present or name not in found.columns:
         return
     numbers = read_numbers(data[column], schema.reading)
-    _report_unreadable(data[column], column, numbers, found)
+    report_unreadable(data[column], column, numbers, found)
     observed = ~np.isnan(found.columns[name])
     readable = ~(numbers.bad | numbers.ambiguous | np.isinf(numbers.values))
     found.add("exposure", column, observed & readable & ~(numbers.values > 0), indicator=name)
@@ -304,7 +315,7 @@ def _read_exposure(
     found.exposures[name] = np.where(observed, numbers.values, 1.0)
 
 
-def _check_content(name: str, entry: IndicatorSchema, found: Examined) -> None:
+def check_content(name: str, entry: IndicatorSchema, found: Examined) -> None:
     """Look at what is left of a column: nothing, one value, gaps, extremes."""
     values = found.columns[name]
     present = values[~np.isnan(values)]

@@ -51,6 +51,7 @@ def known_keys(schema: type[BaseModel]) -> dict[str, tuple[str, ...]]:
         "indicators": tuple(definitions["IndicatorSchema"]["properties"]),
         "value": tuple(definitions["ValueSchema"]["properties"]),
         "reading": tuple(definitions["ReadingSchema"]["properties"]),
+        "migration": tuple(definitions["MigrationSchema"]["properties"]),
     }
 
 

@@ -79,11 +79,42 @@ def prepare(frame: Any, schema: Schema) -> Table:
     return _prepared(examine(frame, schema), schema)
 
 
-def _prepared(found: Examined, schema: Schema) -> Table:
-    refuse_errors(found.faults, schema.language)
-    for fault in found.faults:
+def refuse_and_warn(faults: list[Fault], language: str, calls: int = 1) -> None:
+    """Raise one error that lists every error among the faults, and warn of the warnings.
+
+    Parameters
+    ----------
+    faults
+        The faults.
+    language
+        Language of the messages.
+    calls
+        How many calls of the package lie between the user's line and this one.
+
+    Raises
+    ------
+    DataError
+        Where at least one fault is an error.
+    """
+    refuse_errors(faults, language)
+    for fault in faults:
         if fault.severity == "warning":
-            warnings.warn(TableWarning(fault, schema.language), stacklevel=3)
+            warnings.warn(TableWarning(fault, language), stacklevel=calls + 2)
+
+
+def _prepared(found: Examined, schema: Schema) -> Table:
+    refuse_and_warn(found.faults, schema.language, calls=2)
+    return freeze(found, schema)
+
+
+def freeze(found: Examined, schema: Schema) -> Table:
+    """Return what was read as a table, with its schema frozen on it.
+
+    Raises
+    ------
+    DataError
+        Where every indicator is constant.
+    """
     frozen = {
         name: _freeze(name, entry, found)
         for name, entry in schema.indicators.items()

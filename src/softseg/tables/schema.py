@@ -27,6 +27,7 @@ from softseg.names import RESERVED
 from softseg.priors import FIXED, Prior
 from softseg.tables import document
 from softseg.tables.explain import SEVERAL_PRIORS, SINGLE_PRIOR, explain, known_keys
+from softseg.tables.panel.migration import MigrationSchema, check_fits
 from softseg.tables.support import check_support
 from softseg.tables.text import level_text
 
@@ -240,6 +241,8 @@ class Schema(_Entry):
         Prior of the shares of the segments.
     segment_names
         Names of the segments, largest first, if they have any.
+    migration
+        How customers move between segments and leave, where the table is a panel.
     reading
         How to read the file.
     language
@@ -259,6 +262,7 @@ class Schema(_Entry):
     opt_out_yes: list[str] = list(YES)
     share: PriorSchema = PriorSchema(distribution="Dirichlet", alpha=2.0)  # pyright: ignore[reportCallIssue]
     segment_names: list[str] = []
+    migration: MigrationSchema | None = None
     reading: ReadingSchema = ReadingSchema()
     language: Literal["en", "de"] = "en"
 
@@ -286,6 +290,9 @@ class Schema(_Entry):
             raise SchemaError(f"Give each segment its own name, got {self.segment_names}.")
         roles = [self.id, self.weight, self.count, self.period, self.opt_out, *self.covariates]
         taken = [role for role in roles if role is not None]
+        if self.migration is not None:
+            check_fits(self.migration, self)
+            taken += [name for name in self.migration.columns if name not in self.covariates]
         for column in taken:
             if taken.count(column) + (column in self.indicators) > 1:
                 raise SchemaError(f"Give the column {column!r} one role, got several.")
@@ -302,6 +309,7 @@ class Schema(_Entry):
         roles = [self.opt_out, self.id, self.period, self.weight, self.count, self.group]
         names = [role for role in roles if role is not None]
         names += [*self.covariates, *self.indicators]
+        names += [] if self.migration is None else self.migration.columns
         names += [e.exposure for e in self.indicators.values() if e.exposure is not None]
         return list(dict.fromkeys([*names, *self.value]))
 

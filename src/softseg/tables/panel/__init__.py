@@ -1,0 +1,1 @@
+"""Customers over time: from a long table, or from orders, to a checked panel."""
