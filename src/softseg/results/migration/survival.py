@@ -41,7 +41,7 @@ def survival(transition: xr.DataArray, *, horizon: int) -> xr.Dataset:
     active = {STATE: slice(None, -1)}
     gone = powers(transition, horizon).isel(state_to=-1, drop=True).isel(active)
     stays = 1.0 - gone
-    leaves = gone.diff(HORIZON).reindex({HORIZON: gone[HORIZON]}, fill_value=0.0)
+    leaves = gone - gone.shift({HORIZON: 1}, fill_value=0.0)
     mix, decay = quasi_stationary(transition)
     found: dict[str, xr.DataArray] = {}
     for name, draws in (
