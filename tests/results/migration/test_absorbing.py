@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from softseg.decisions.lifetime import (
-    lifetime_value,
-    periods_to_churn,
-    projected,
-    quasi_stationary,
-)
 from softseg.errors import UsageError
+from softseg.results.migration.absorbing import lifetime_value, periods_to_churn, quasi_stationary
 
 CHAIN = [
     [0.90, 0.06, 0.02, 0.02],
@@ -66,24 +61,6 @@ def test_chain_of_three_states():
     mix, stays = quasi_stationary(rows)
     np.testing.assert_allclose(mix, [0.5221, 0.3124, 0.1656, 0.0], atol=5e-5)
     assert float(stays) == pytest.approx(0.95738, abs=5e-6)
-
-
-def test_projection_with_and_without_inflow():
-    rows, now = matrix(CHAIN), vector([300.0, 500.0, 200.0, 0.0])
-    alone = projected(rows, now, periods=5)
-    np.testing.assert_allclose(alone[-1], [328.25, 296.52, 151.89, 223.34], atol=5e-3)
-    np.testing.assert_allclose(alone.sum("state"), 1000.0)
-    np.testing.assert_array_equal(alone.sel(period=0), now)
-    new = vector([10.0, 40.0, 20.0, 0.0])
-    found = projected(rows, now, periods=5, inflow=new)
-    np.testing.assert_allclose(found[-1], [399.51, 453.29, 235.46, 261.74], atol=5e-3)
-
-
-def test_no_period_is_the_identity():
-    now = vector([3.0, 2.0, 1.0, 0.0])
-    found = projected(matrix(CHAIN), now, periods=0)
-    assert found.sizes["period"] == 1
-    np.testing.assert_array_equal(found[0], now)
 
 
 def test_a_finite_horizon_grows_into_the_infinite_one():
@@ -142,8 +119,3 @@ def test_impossible_questions_are_refused(change, message):
         lifetime_value(
             given["rows"], given["value"], discount=given["discount"], horizon=given["horizon"]
         )
-
-
-def test_a_negative_number_of_periods_is_refused():
-    with pytest.raises(UsageError, match="Give a number of periods of at least 0"):
-        projected(matrix(CHAIN), vector([1.0, 0, 0, 0]), periods=-1)

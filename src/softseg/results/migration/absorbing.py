@@ -15,10 +15,8 @@ import xarray as xr
 
 from softseg.errors import UsageError
 from softseg.families.base import Array
-from softseg.names import PERIOD, STATE, STATE_TO
-
-ROWS_SUM = 1e-8
-"""How far a row of a transition matrix may be off 1."""
+from softseg.names import STATE, STATE_TO
+from softseg.results.migration.chain import ROWS_SUM, check_transition
 
 
 def lifetime_value(
@@ -111,48 +109,6 @@ def periods_to_churn(transition: xr.DataArray) -> xr.DataArray:
     return lifetime_value(transition, present, discount=0.0)
 
 
-def projected(
-    transition: xr.DataArray,
-    customers: xr.DataArray,
-    *,
-    periods: int,
-    inflow: xr.DataArray | None = None,
-) -> xr.DataArray:
-    """Return the expected number of customers in every state, period after period.
-
-    Parameters
-    ----------
-    transition
-        Shape (…, state, state_to).
-    customers
-        Customers of the present period, (…, state).
-    periods
-        How many periods to look ahead, ≥ 0; 0 gives the present ones only.
-    inflow
-        New customers of every later period, (…, state).
-
-    Returns
-    -------
-    xarray.DataArray
-        Shape (period, …, state), the present period being 0.
-
-    Raises
-    ------
-    UsageError
-        Where the matrix is none of an absorbing chain, or the number of periods is negative.
-    """
-    _check(transition)
-    if periods < 0:
-        raise UsageError(f"Give a number of periods of at least 0, got {periods}.")
-    new = xr.zeros_like(customers) if inflow is None else inflow
-    steps = [customers]
-    for _ in range(periods):
-        moved = xr.dot(steps[-1], transition, dim=STATE)
-        steps.append(moved.rename({STATE_TO: STATE}).assign_coords({STATE: customers[STATE]}) + new)
-    found = xr.concat(xr.broadcast(*steps), dim=PERIOD)
-    return found.assign_coords({PERIOD: np.arange(periods + 1)})
-
-
 def quasi_stationary(transition: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     """Return the mix of states that those who stay settle into, and its decay per period.
 
@@ -190,18 +146,6 @@ def quasi_stationary(transition: xr.DataArray) -> tuple[xr.DataArray, xr.DataArr
 
 def _check(transition: xr.DataArray) -> None:
     """Refuse what is no transition matrix whose last state absorbs."""
-    if not {STATE, STATE_TO} <= set(transition.dims):
-        raise UsageError(
-            f"Give the transition matrix the dims {STATE!r} and {STATE_TO!r}, "
-            f"got {list(transition.dims)}."
-        )
-    matrix = transition.transpose(..., STATE, STATE_TO).values
-    if matrix.shape[-1] != matrix.shape[-2]:
-        raise UsageError(
-            f"Give a square transition matrix: expected as many {STATE_TO} as {STATE}, "
-            f"got {matrix.shape[-2]} and {matrix.shape[-1]}."
-        )
-    if np.any(matrix < 0.0) or np.any(np.abs(matrix.sum(axis=-1) - 1.0) > ROWS_SUM):
-        raise UsageError("Give rows of probabilities: no entry below 0, every row summing to 1.")
-    if np.any(matrix[..., -1, -1] < 1.0 - ROWS_SUM):
+    check_transition(transition)
+    if np.any(transition.transpose(..., STATE, STATE_TO).values[..., -1, -1] < 1.0 - ROWS_SUM):
         raise UsageError("Put churned last: expected a last state that is never left.")
