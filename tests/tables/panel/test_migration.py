@@ -17,7 +17,7 @@ def schema(migration: dict[str, Any], **others: Any) -> Schema:
 def test_defaults() -> None:
     entry = schema({}).migration
     assert entry is not None
-    assert (entry.churn, entry.stay, entry.strength) == ("none", 0.8, 5.0)
+    assert (entry.churn, entry.stay, entry.strength) == ("none", 0.8, 20.0)
     assert not entry.by_period
     assert Schema(indicators={"x": "gaussian"}).migration is None
 

@@ -77,7 +77,7 @@ class MigrationSchema(BaseModel):
     transition: list[str] = []
     by_period: bool = False
     stay: float = Field(default=0.8, allow_inf_nan=False)
-    strength: float = Field(default=5.0, allow_inf_nan=False)
+    strength: float = Field(default=20.0, allow_inf_nan=False)
     frozen: dict[str, FrozenCovariate] = {}
 
     @model_validator(mode="after")

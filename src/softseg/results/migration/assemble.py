@@ -1,0 +1,214 @@
+"""From the fit of a panel to its posterior tree: `assemble_migration`."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from softseg.inference.markov.fit import Layout, MarkovFit, as_rows, migration_entry
+from softseg.models.latent_markov import LatentMarkov, prior_lifetime, sticky
+from softseg.models.mixture import Values
+from softseg.names import (
+    CHAIN,
+    CHURNED,
+    CUSTOMER,
+    DRAW,
+    INITIAL,
+    MEMBERSHIP,
+    PERIOD,
+    POSTERIOR,
+    PROFILE,
+    SAMPLE,
+    SEGMENT,
+    STATE,
+    STATE_TO,
+    TRANSITION,
+)
+from softseg.results.assemble import VERSIONS, data_hash
+from softseg.results.migration.chain import bands
+from softseg.results.migration.present import present
+from softseg.results.migration.states import States, states_of
+from softseg.results.migration.transitions import transitions
+from softseg.results.profile import profile
+from softseg.results.tree import add_group, posterior_of, posterior_tree, schema_from_tree
+from softseg.tables.panel.panel import Panel
+from softseg.tables.schema import Schema
+
+KIND: Final = "migration"
+PRESENT: Final = "present"
+OCCUPANCY: Final = "occupancy"
+ALL: Final = "all"
+COVARIATE: Final = "covariate"
+
+
+def assemble_migration(fit: MarkovFit) -> xr.DataTree:
+    """Return the posterior tree of the fit of a panel.
+
+    Returns
+    -------
+    xarray.DataTree
+        ``/posterior``: ``share`` of the first period (chain, draw, segment), ``transition``
+        (chain, draw[, period], state, state_to), with covariates the coefficients
+        ``transition_logit`` (chain, draw, covariate, segment, state_to) and ``initial_logit``
+        (chain, draw, covariate, segment), and the indicators' parameters; ``/transition``, what
+        they say; ``/membership``, where every customer is in the last period (customer, state);
+        ``/occupancy``, customers per period and state, and their moves; ``/present``, the sums a
+        projection begins with, by draw; ``/profile``.
+    """
+    schema, values = fit.panel.schema, fit.draws.values
+    tree = posterior_tree(
+        values,
+        schema,
+        sample_stats={"log_likelihood": fit.draws.log_likelihood, **fit.draws.sample_stats},
+        attributes=_attributes(fit),
+    )
+    names = state_names(schema, fit.model)
+    posterior = posterior_of(tree).assign(_chain_variables(fit.model, values, names))
+    add_group(tree, POSTERIOR, posterior)
+    describe_migration(tree, fit.model, fit.layout, fit.panel, values, names)
+    return tree
+
+
+def state_names(schema: Schema, model: LatentMarkov) -> list[str]:
+    """Return the labels of the states: the segments' names or numbers, and churned."""
+    names = list(schema.segment_names) or [str(k + 1) for k in range(model.n_segments)]
+    return [*names, *([CHURNED] if model.churns else [])]
+
+
+def describe_migration(
+    tree: xr.DataTree,
+    model: LatentMarkov,
+    layout: Layout,
+    panel: Panel,
+    values: Values,
+    names: Sequence[str],
+) -> None:
+    """Add what the draws say about a panel: transitions, states now and over time, profiles."""
+    states = states_of(model, layout, panel, values.flattened(), names)
+    add_group(tree, TRANSITION, transitions(states.transition()))
+    members, sums = _now(states)
+    add_group(tree, MEMBERSHIP, members)
+    add_group(tree, PRESENT, sums)
+    customers, moves = states.over_periods()
+    occupancy = xr.Dataset({**bands(customers)})
+    occupancy["moves"] = moves.mean(SAMPLE)
+    add_group(tree, OCCUPANCY, occupancy)
+    rows = customers.isel({STATE: slice(0, model.n_segments)}).mean((SAMPLE, PERIOD)).values
+    segments = list(panel.schema.segment_names)
+    flat = as_rows(states.values, rows)
+    add_group(tree, PROFILE, profile(layout.statistics, flat, panel.schema, segment_names=segments))
+
+
+def _now(states: States) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the customers' present states with intervals, and the sums of `present`."""
+    blocks, sums = [], None
+    for block in states.now():
+        summary = xr.Dataset(bands(block)).transpose(..., STATE)
+        best = block.argmax(STATE)
+        top = summary["mean"].argmax(STATE)
+        summary["top"] = (CUSTOMER, top.values)
+        summary["p_top"] = (CUSTOMER, (best == top).mean(SAMPLE).values)
+        blocks.append(summary)
+        part = present(block)
+        sums = part if sums is None else sums + part
+    if sums is None:
+        raise ValueError("a panel has at least one customer")
+    sums["transition"] = states.transition()
+    return xr.concat(blocks, dim=CUSTOMER), sums
+
+
+def _chain_variables(model: LatentMarkov, values: Values, names: Sequence[str]) -> dict[str, Any]:
+    """Return the chain's parameters as variables of the posterior."""
+    segments = np.arange(1, model.n_segments + 1)
+    found: dict[str, Any] = {}
+    drawn = values.indicators[TRANSITION]
+    if model.design.shape[1] == 0:
+        rows = np.stack([drawn[name] for name in model.profiles], axis=2)
+        whole = np.zeros((*rows.shape[:3], model.n_states, model.n_states))
+        whole[..., : model.n_segments, :] = rows
+        if model.churns:
+            whole[..., -1, -1] = 1.0
+        matrix = xr.DataArray(
+            whole,
+            dims=(CHAIN, DRAW, PERIOD, STATE, STATE_TO),
+            coords={PERIOD: list(model.profiles), STATE: list(names), STATE_TO: list(names)},
+        )
+        one = model.profiles == (ALL,)
+        found[TRANSITION] = matrix.isel({PERIOD: 0}, drop=True) if one else matrix
+    else:
+        found[f"{TRANSITION}_logit"] = xr.DataArray(
+            np.stack(list(drawn.values()), axis=2),
+            dims=(CHAIN, DRAW, COVARIATE, SEGMENT, STATE_TO),
+            coords={COVARIATE: list(drawn), SEGMENT: segments, STATE_TO: list(names)},
+        )
+    if INITIAL in values.indicators:
+        first = values.indicators[INITIAL]
+        found[f"{INITIAL}_logit"] = xr.DataArray(
+            np.stack([array[..., 0] for array in first.values()], axis=2),
+            dims=(CHAIN, DRAW, f"{INITIAL}_{COVARIATE}", SEGMENT),
+            coords={f"{INITIAL}_{COVARIATE}": list(first), SEGMENT: segments},
+        )
+    return found
+
+
+def values_of_migration(tree: xr.DataTree, model: LatentMarkov) -> Values:
+    """Return the draws of a tree as the model reads them, leading axis (sample)."""
+    from softseg.results.tree import values_from_tree
+
+    values, posterior = values_from_tree(tree), posterior_of(tree)
+    indicators = {name: dict(group) for name, group in values.indicators.items()}
+    if model.design.shape[1] == 0:
+        matrix = posterior[TRANSITION]
+        if PERIOD not in matrix.dims:
+            matrix = matrix.expand_dims({PERIOD: [ALL]})
+        matrix = matrix.isel({STATE: slice(0, model.n_segments)})
+        stacked = _stacked(matrix.transpose(CHAIN, DRAW, PERIOD, STATE, STATE_TO))
+        labels = [str(label) for label in matrix[PERIOD].values]
+        indicators[TRANSITION] = {name: stacked[:, i] for i, name in enumerate(labels)}
+    else:
+        logits = posterior[f"{TRANSITION}_logit"]
+        stacked = _stacked(logits)
+        labels = [str(label) for label in logits[COVARIATE].values]
+        indicators[TRANSITION] = {name: stacked[:, i] for i, name in enumerate(labels)}
+    if f"{INITIAL}_logit" in posterior:
+        logits = posterior[f"{INITIAL}_logit"]
+        stacked = _stacked(logits)
+        labels = [str(label) for label in logits[f"{INITIAL}_{COVARIATE}"].values]
+        indicators[INITIAL] = {name: stacked[:, i, :, None] for i, name in enumerate(labels)}
+    return Values(values.share, indicators)
+
+
+def _stacked(array: xr.DataArray) -> np.ndarray:
+    return array.values.reshape(-1, *array.shape[2:])
+
+
+def _attributes(fit: MarkovFit) -> dict[str, Any]:
+    key, said = fit.reason
+    entry = migration_entry(fit.panel.schema)
+    alpha = sticky(fit.model.n_segments, fit.model.churns, entry.stay, entry.strength)
+    implied = float(prior_lifetime(alpha).mean()) if fit.model.churns else float("inf")
+    return {
+        "softseg_kind": KIND,
+        "versions": {name: version(name) for name in VERSIONS},
+        "seed": fit.seed,
+        "n_segments": fit.model.n_segments,
+        "method": fit.method,
+        "method_reason": {"key": key, "values": said},
+        "engine": dict(fit.draws.engine),
+        "thin": fit.thin,
+        "data_hash": data_hash(fit.panel.table),
+        "diagnosis": fit.diagnosis.to_json(),
+        "fit_verdict": fit.verdict.to_json() if fit.verdict else "",
+        "churn": entry.churn,
+        "prior_lifetime": implied,
+        "periods": list(fit.panel.periods),
+        "notes": {k: int(v) for k, v in vars(fit.panel.notes).items()},
+        "language": fit.panel.schema.language,
+    }
+
+
+def language_of(tree: xr.DataTree) -> str:
+    """Return the language of a tree's texts."""
+    return schema_from_tree(tree).language

@@ -1,0 +1,269 @@
+"""Where every customer is: states now and over the periods, evaluated draw by draw in blocks.
+
+As with memberships, the probabilities of all customers in all draws are never held at once. What
+later steps need of them (expected customers per state, their interval, one customer's outlook) is
+summed up block by block.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from softseg.families.base import Array
+from softseg.inference.markov.fit import Layout
+from softseg.inference.markov.space import MarkovSpace, emissions
+from softseg.likelihood.histories import CHURNED, Histories, histories_of
+from softseg.likelihood.markov import expected_of, filtered_of
+from softseg.likelihood.statistics import Statistics
+from softseg.models.evaluator import thinned, threads
+from softseg.models.latent_markov import LatentMarkov, chain_of
+from softseg.models.mixture import Values
+from softseg.models.plan import theta_of
+from softseg.names import CUSTOMER, PERIOD, SAMPLE, STATE, STATE_TO
+from softseg.tables.panel.panel import Panel
+
+NUMBERS: Final = 20_000_000
+"""So many probabilities are held at once."""
+MOST_DRAWS, LEAST_DRAWS = 1000, 200
+MANY: Final = 50_000_000
+"""From so many numbers (history × state × draw) on the fewest draws are used."""
+FEW_DRAWS, LARGE_PANEL = 50, 500_000
+"""Customers by period come from few draws in panels of so many steps: they are known well there."""
+
+
+def draws_for(n_histories: int, n_states: int, n_draws: int) -> int:
+    """Return how many draws the states of so many histories are computed from."""
+    if n_histories * n_states * min(n_draws, MOST_DRAWS) <= MANY:
+        return min(n_draws, MOST_DRAWS)
+    return min(n_draws, LEAST_DRAWS)
+
+
+@dataclass(frozen=True)
+class States:
+    """The customers' states under posterior draws.
+
+    Attributes
+    ----------
+    model, layout, panel
+        What is evaluated.
+    values
+        Draws with one leading axis (sample), already thinned.
+    names
+        Labels of the states.
+    """
+
+    model: LatentMarkov
+    layout: Layout
+    panel: Panel
+    values: Values
+    names: tuple[str, ...]
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return len(self.values.share)
+
+    def transition(self) -> xr.DataArray:
+        """Return the transitions that answers look ahead with, (sample, state, state_to).
+
+        With a matrix per period it is their mean within each draw; with covariates that of a
+        customer whose covariates are the means of the panel.
+        """
+        model = self.model
+        if model.design.shape[1] > 0:
+            constant = np.eye(1, model.design.shape[1])
+            model = replace(model, design=constant, profiles=("means",))
+        space = MarkovSpace.on(model, self.layout.statistics, self.layout.histories)
+        found = np.empty((self.n_draws, model.n_states, model.n_states))
+        for i in range(self.n_draws):
+            draw = self.values.at(i)
+            theta = np.ascontiguousarray(theta_of(model, draw))
+            found[i] = chain_of(space.chain, draw.share, theta)[1].mean(axis=0)
+        names = list(self.names)
+        return xr.DataArray(
+            found, dims=(SAMPLE, STATE, STATE_TO), coords={STATE: names, STATE_TO: names}
+        )
+
+    def now(self) -> Iterator[xr.DataArray]:
+        """Yield the states in the last period, (sample, customer, state), block by block.
+
+        Filtered probabilities: they know nothing but what was observed up to then. A customer who
+        was last seen earlier has moved on since by the model's own transitions. Customers are
+        numbered as in the panel.
+        """
+        last = self._last_histories()
+        step = max(1, NUMBERS // max(1, self.n_draws * len(self.names)))
+        for first in range(0, len(last), step):
+            yield self._now(np.arange(first, min(first + step, len(last))), last)
+
+    def over_periods(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """Return expected customers per state in every period, and their moves between periods.
+
+        Smoothed: every customer's whole history is taken into account. Customers who have been
+        seen to churn stay in the last state; those lost from sight are no longer counted.
+
+        Returns
+        -------
+        tuple
+            Customers (sample, period, state), and moves into each period but the first
+            (sample, period, state, state_to).
+        """
+        panel, n = self.panel, len(self.panel.periods)
+        every = max(1, self.n_draws // self._draws_over_periods())
+        counted = _ByPeriod.of(panel, self.layout)
+        space = self._space(counted.histories, self.layout.statistics)
+
+        def one(i: int) -> tuple[Array, Array]:
+            density, begin, moves = _prepared(space, self.values, i)
+            begin, moves = begin[counted.begin_of], moves[counted.profile_of]
+            _, _, begun, crossed = expected_of(counted.histories.steps, density, begin, moves)
+            moved = np.zeros((n, *moves.shape[1:]))
+            np.add.at(moved, counted.period_of, crossed * moves)
+            customers = moved.sum(axis=1)
+            np.add.at(customers, counted.entry_of, begun)
+            customers[:, -1] += counted.gone * self.model.churns
+            return customers, moved
+
+        with ThreadPoolExecutor(max_workers=threads()) as pool:
+            found = list(pool.map(one, range(0, self.n_draws, every)))
+        labels = {PERIOD: list(panel.periods), STATE: list(self.names)}
+        customers = xr.DataArray(
+            np.stack([c for c, _ in found]), dims=(SAMPLE, PERIOD, STATE), coords=labels
+        )
+        moves = xr.DataArray(
+            np.stack([m for _, m in found]),
+            dims=(SAMPLE, PERIOD, STATE, STATE_TO),
+            coords={**labels, STATE_TO: list(self.names)},
+        )
+        return customers, moves.isel({PERIOD: slice(1, None)})
+
+    def occupancy(self) -> Array:
+        """Return the share of each segment among the rows at the mean of the draws, (segment,)."""
+        customers, _ = self.over_periods()
+        sizes = customers.mean((SAMPLE, PERIOD)).values[: self.model.n_segments]
+        return sizes / sizes.sum()
+
+    def _draws_over_periods(self) -> int:
+        return FEW_DRAWS if self.panel.n_steps > LARGE_PANEL else LEAST_DRAWS
+
+    def _now(self, customers: NDArray[np.intp], last: NDArray[np.intp]) -> xr.DataArray:
+        """Return the present states of some customers, (sample, customer, state)."""
+        own = last[customers]
+        distinct, place = np.unique(self.layout.histories.history_of[own], return_inverse=True)
+        histories, statistics = self.layout.histories.take(distinct, self.layout.statistics)
+        space = self._space(histories, statistics)
+        order = histories.history_of[place]
+        ends = self.panel.period[self.panel.start[own + 1] - 1]
+        unseen = len(self.panel.periods) - 1 - ends
+
+        def one(i: int) -> Array:
+            density, begin, moves = _prepared(space, self.values, i)
+            filtered, _ = filtered_of(histories.steps, density, begin, moves)
+            found, move = filtered[order], moves.mean(axis=0)
+            for passed in range(int(unseen.max(initial=0))):
+                later = unseen > passed
+                found[later] = found[later] @ move
+            return found
+
+        with ThreadPoolExecutor(max_workers=threads()) as pool:
+            found = np.stack(list(pool.map(one, range(self.n_draws))))
+        return xr.DataArray(
+            found,
+            dims=(SAMPLE, CUSTOMER, STATE),
+            coords={CUSTOMER: customers, STATE: list(self.names)},
+        )
+
+    def _last_histories(self) -> NDArray[np.intp]:
+        """Return each customer's latest history, (customer,)."""
+        last = np.zeros(int(self.panel.customer.max(initial=-1)) + 1, dtype=np.intp)
+        last[self.panel.customer] = np.arange(self.panel.n_histories)
+        return last
+
+    def _space(self, histories: Histories, statistics: Statistics) -> MarkovSpace:
+        return MarkovSpace.on(self.model, statistics, histories)
+
+
+def states_of(
+    model: LatentMarkov, layout: Layout, panel: Panel, values: Values, names: Sequence[str]
+) -> States:
+    """Return the customers' states under as many of the draws as are needed.
+
+    Parameters
+    ----------
+    values
+        Draws with one leading axis (sample).
+    names
+        Labels of the states, churned last where customers churn.
+    """
+    n = draws_for(panel.n_histories, model.n_states, len(values.share))
+    return States(model, layout, panel, thinned(values, n), tuple(names))
+
+
+def _prepared(space: MarkovSpace, values: Values, i: int) -> tuple[Array, Array, Array]:
+    """Return densities of codes, initial shares and matrices of one draw."""
+    draw = values.at(i)
+    theta = np.ascontiguousarray(theta_of(space.model, draw))
+    density, _, _, _ = emissions(space.plan, theta, space.sequences, space.model.n_states)
+    return density, *chain_of(space.chain, draw.share, theta)
+
+
+@dataclass(frozen=True)
+class _ByPeriod:
+    """Histories that tell periods apart, so that customers and moves are counted by period.
+
+    Attributes
+    ----------
+    histories
+        With a profile for every combination of matrix and period, and a beginning for every
+        combination of initial shares and period of entry.
+    profile_of, period_of
+        Matrix and period of each of these profiles.
+    begin_of, entry_of
+        Initial shares and period of entry of each of these beginnings.
+    gone
+        Customers seen to churn before each period, (period,).
+    """
+
+    histories: Histories
+    profile_of: NDArray[np.intp]
+    period_of: NDArray[np.intp]
+    begin_of: NDArray[np.intp]
+    entry_of: NDArray[np.intp]
+    gone: Array
+
+    @classmethod
+    def of(cls, panel: Panel, layout: Layout) -> "_ByPeriod":
+        places = layout.histories.places()
+        whole = np.repeat(np.arange(panel.n_histories), np.diff(panel.start))
+        within = np.arange(panel.n_steps) - panel.start[whole]
+        place = places[layout.histories.history_of[whole], within]
+        steps = layout.histories.steps
+        pairs, profile = np.unique(
+            np.stack([steps.profiles[place], panel.period], axis=1), axis=0, return_inverse=True
+        )
+        first = panel.start[:-1]
+        begins = steps.begins[layout.histories.history_of]
+        entries, begin = np.unique(
+            np.stack([begins, panel.period[first]], axis=1), axis=0, return_inverse=True
+        )
+        histories = histories_of(
+            layout.statistics,
+            row=panel.row,
+            sign=panel.may.astype(np.int64),
+            start=panel.start,
+            churns=bool(layout.histories.n_churns),
+            profile=profile.ravel(),
+            begin=begin.ravel(),
+        )
+        last = panel.start[1:] - 1
+        left = panel.period[last][panel.may[last] == CHURNED]
+        seen = np.bincount(left, minlength=len(panel.periods))
+        gone = np.append(0.0, np.cumsum(seen)[:-1])
+        return cls(
+            histories, pairs[:, 0], pairs[:, 1], entries[:, 0].astype(np.intp), entries[:, 1], gone
+        )
