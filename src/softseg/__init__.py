@@ -7,18 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from softseg.decisions.model.simulate import RoiModel
-    from softseg.estimators import SegmentMixture
+    from softseg.estimators import SegmentMigration, SegmentMixture
     from softseg.priors import Prior
     from softseg.study.file import Study
     from softseg.tables.schema import Schema
 
     __version__: str
 
-__all__ = ["Prior", "RoiModel", "Schema", "SegmentMixture", "Study", "__version__"]
+__all__ = [
+    "Prior",
+    "RoiModel",
+    "Schema",
+    "SegmentMigration",
+    "SegmentMixture",
+    "Study",
+    "__version__",
+]
 
 _HOMES = {
     "RoiModel": "softseg.decisions.model.simulate",
-    "SegmentMixture": "softseg.estimators",
+    "SegmentMigration": "softseg.estimators.migration",
+    "SegmentMixture": "softseg.estimators.mixture",
     "Schema": "softseg.tables.schema",
     "Prior": "softseg.priors",
     "Study": "softseg.study.file",

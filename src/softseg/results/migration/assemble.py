@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import xarray as xr
@@ -28,11 +28,18 @@ from softseg.names import (
 )
 from softseg.results.assemble import VERSIONS, data_hash
 from softseg.results.migration.chain import bands
-from softseg.results.migration.present import present
+from softseg.results.migration.inflow import inflow
 from softseg.results.migration.states import States, states_of
 from softseg.results.migration.transitions import transitions
+from softseg.results.migration.value import value_by_state
 from softseg.results.profile import profile
-from softseg.results.tree import add_group, posterior_of, posterior_tree, schema_from_tree
+from softseg.results.tree import (
+    add_group,
+    posterior_of,
+    posterior_tree,
+    rename_segments,
+    values_from_tree,
+)
 from softseg.tables.panel.panel import Panel
 from softseg.tables.schema import Schema
 
@@ -41,6 +48,8 @@ PRESENT: Final = "present"
 OCCUPANCY: Final = "occupancy"
 ALL: Final = "all"
 COVARIATE: Final = "covariate"
+LOTS_STREAM, INFLOW_STREAM, VALUE_STREAM = 5, 6, 7
+"""Streams of random numbers, apart from those of the fit."""
 
 
 def assemble_migration(fit: MarkovFit) -> xr.DataTree:
@@ -54,8 +63,9 @@ def assemble_migration(fit: MarkovFit) -> xr.DataTree:
         ``transition_logit`` (chain, draw, covariate, segment, state_to) and ``initial_logit``
         (chain, draw, covariate, segment), and the indicators' parameters; ``/transition``, what
         they say; ``/membership``, where every customer is in the last period (customer, state);
-        ``/occupancy``, customers per period and state, and their moves; ``/present``, the sums a
-        projection begins with, by draw; ``/profile``.
+        ``/occupancy``, customers per period and state, their moves, and who entered; ``/present``,
+        by draw (sample): ``customers`` now and ``lots``, the same with every customer's state
+        drawn, ``transition``, ``inflow`` and ``value …`` per period, (state); ``/profile``.
     """
     schema, values = fit.panel.schema, fit.draws.values
     tree = posterior_tree(
@@ -88,35 +98,56 @@ def describe_migration(
     """Add what the draws say about a panel: transitions, states now and over time, profiles."""
     states = states_of(model, layout, panel, values.flattened(), names)
     add_group(tree, TRANSITION, transitions(states.transition()))
-    members, sums = _now(states)
+    seed = int(tree.attrs["seed"])
+    members, ahead = _now(states, np.random.default_rng([seed, LOTS_STREAM]))
     add_group(tree, MEMBERSHIP, members)
-    add_group(tree, PRESENT, sums)
-    customers, moves = states.over_periods()
-    occupancy = xr.Dataset({**bands(customers)})
-    occupancy["moves"] = moves.mean(SAMPLE)
+    over = states.over_periods()
+    ahead["inflow"] = inflow(over, states.n_draws, np.random.default_rng([seed, INFLOW_STREAM]))
+    for name in panel.table.values:
+        rng = np.random.default_rng([seed, VALUE_STREAM])
+        ahead[f"value {name}"] = value_by_state(states, panel.table.values[name], rng)
+    add_group(tree, PRESENT, ahead)
+    occupancy = xr.Dataset(bands(over["customers"]))
+    occupancy["moves"] = over["moves"].mean(SAMPLE)
+    occupancy["entered"] = over["entered"].mean(SAMPLE)
     add_group(tree, OCCUPANCY, occupancy)
-    rows = customers.isel({STATE: slice(0, model.n_segments)}).mean((SAMPLE, PERIOD)).values
+    rows = over["customers"].isel({STATE: slice(0, model.n_segments)})
+    flat = as_rows(states.values, rows.mean((SAMPLE, PERIOD)).values)
     segments = list(panel.schema.segment_names)
-    flat = as_rows(states.values, rows)
     add_group(tree, PROFILE, profile(layout.statistics, flat, panel.schema, segment_names=segments))
 
 
-def _now(states: States) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return the customers' present states with intervals, and the sums of `present`."""
-    blocks, sums = [], None
+def _now(states: States, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the customers' present states with intervals, and what looking ahead begins with.
+
+    That is, by draw, expected ``customers`` per state, ``lots``, their numbers with every
+    customer's state drawn, and the ``transition``.
+    """
+    blocks: list[xr.Dataset] = []
+    sums: list[xr.Dataset] = []
     for block in states.now():
-        summary = xr.Dataset(bands(block)).transpose(..., STATE)
-        best = block.argmax(STATE)
-        top = summary["mean"].argmax(STATE)
-        summary["top"] = (CUSTOMER, top.values)
-        summary["p_top"] = (CUSTOMER, (best == top).mean(SAMPLE).values)
-        blocks.append(summary)
-        part = present(block)
-        sums = part if sums is None else sums + part
-    if sums is None:
-        raise ValueError("a panel has at least one customer")
-    sums["transition"] = states.transition()
-    return xr.concat(blocks, dim=CUSTOMER), sums
+        blocks.append(state_bands(block))
+        drawn = rng.multinomial(1, np.maximum(block.values, 0.0) / block.values.sum(-1)[..., None])
+        lots = xr.DataArray(drawn, dims=block.dims, coords=block.coords)
+        sums.append(xr.Dataset({"customers": block.sum(CUSTOMER), "lots": lots.sum(CUSTOMER)}))
+    ahead = sums[0]
+    for part in sums[1:]:
+        ahead = ahead + part
+    ahead["transition"] = states.transition()
+    return cast(xr.Dataset, xr.concat(blocks, dim=CUSTOMER)), ahead
+
+
+def state_bands(block: xr.DataArray) -> xr.Dataset:
+    """Return what draws of customers' states (sample, customer, state) say.
+
+    ``mean``, ``lower``, ``upper`` (customer, state); ``top`` (customer), the label of the most
+    probable state, and ``p_top``, the share of draws in which it is the most probable one.
+    """
+    found = xr.Dataset(bands(block)).transpose(..., STATE)
+    top = found["mean"].argmax(STATE)
+    found["top"] = (CUSTOMER, block[STATE].values[top.values])
+    found["p_top"] = (CUSTOMER, (block.argmax(STATE) == top).mean(SAMPLE).values)
+    return found
 
 
 def _chain_variables(model: LatentMarkov, values: Values, names: Sequence[str]) -> dict[str, Any]:
@@ -155,8 +186,6 @@ def _chain_variables(model: LatentMarkov, values: Values, names: Sequence[str]) 
 
 def values_of_migration(tree: xr.DataTree, model: LatentMarkov) -> Values:
     """Return the draws of a tree as the model reads them, leading axis (sample)."""
-    from softseg.results.tree import values_from_tree
-
     values, posterior = values_from_tree(tree), posterior_of(tree)
     indicators = {name: dict(group) for name, group in values.indicators.items()}
     if model.design.shape[1] == 0:
@@ -178,6 +207,21 @@ def values_of_migration(tree: xr.DataTree, model: LatentMarkov) -> Values:
         labels = [str(label) for label in logits[f"{INITIAL}_{COVARIATE}"].values]
         indicators[INITIAL] = {name: stacked[:, i, :, None] for i, name in enumerate(labels)}
     return Values(values.share, indicators)
+
+
+def rename_states(tree: xr.DataTree, names: Sequence[str]) -> None:
+    """Give the segments other names, in every group of the tree."""
+    rename_segments(tree, list(names))
+    for group in list(tree.children):
+        dataset = tree[group].to_dataset()
+        for dim in (STATE, STATE_TO):
+            if dim in dataset.coords:
+                churned = [label for label in dataset[dim].values if label == CHURNED]
+                dataset = dataset.assign_coords({dim: [*names, *churned]})
+        add_group(tree, group, dataset)
+    members = tree[MEMBERSHIP].to_dataset()
+    members["top"] = (CUSTOMER, members[STATE].values[members["mean"].argmax(STATE).values])
+    add_group(tree, MEMBERSHIP, members)
 
 
 def _stacked(array: xr.DataArray) -> np.ndarray:
@@ -207,8 +251,3 @@ def _attributes(fit: MarkovFit) -> dict[str, Any]:
         "notes": {k: int(v) for k, v in vars(fit.panel.notes).items()},
         "language": fit.panel.schema.language,
     }
-
-
-def language_of(tree: xr.DataTree) -> str:
-    """Return the language of a tree's texts."""
-    return schema_from_tree(tree).language

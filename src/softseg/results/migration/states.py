@@ -18,7 +18,7 @@ from softseg.families.base import Array
 from softseg.inference.markov.fit import Layout
 from softseg.inference.markov.space import MarkovSpace, emissions
 from softseg.likelihood.histories import CHURNED, Histories, histories_of
-from softseg.likelihood.markov import expected_of, filtered_of
+from softseg.likelihood.markov import expected_of, filtered_of, smoothed_of
 from softseg.likelihood.statistics import Statistics
 from softseg.models.evaluator import thinned, threads
 from softseg.models.latent_markov import LatentMarkov, chain_of
@@ -101,52 +101,62 @@ class States:
         for first in range(0, len(last), step):
             yield self._now(np.arange(first, min(first + step, len(last))), last)
 
-    def over_periods(self) -> tuple[xr.DataArray, xr.DataArray]:
-        """Return expected customers per state in every period, and their moves between periods.
+    def over_periods(self) -> xr.Dataset:
+        """Return expected customers per state in every period, their moves, and who enters.
 
         Smoothed: every customer's whole history is taken into account. Customers who have been
         seen to churn stay in the last state; those lost from sight are no longer counted.
 
         Returns
         -------
-        tuple
-            Customers (sample, period, state), and moves into each period but the first
-            (sample, period, state, state_to).
+        xarray.Dataset
+            ``customers`` and ``entered`` (sample, period, state), ``moves`` into each period
+            (sample, period, state, state_to), 0 in the first.
         """
         panel, n = self.panel, len(self.panel.periods)
         every = max(1, self.n_draws // self._draws_over_periods())
         counted = _ByPeriod.of(panel, self.layout)
         space = self._space(counted.histories, self.layout.statistics)
 
-        def one(i: int) -> tuple[Array, Array]:
+        def one(i: int) -> tuple[Array, Array, Array]:
             density, begin, moves = _prepared(space, self.values, i)
             begin, moves = begin[counted.begin_of], moves[counted.profile_of]
             _, _, begun, crossed = expected_of(counted.histories.steps, density, begin, moves)
             moved = np.zeros((n, *moves.shape[1:]))
             np.add.at(moved, counted.period_of, crossed * moves)
-            customers = moved.sum(axis=1)
-            np.add.at(customers, counted.entry_of, begun)
+            entered = np.zeros((n, moves.shape[1]))
+            np.add.at(entered, counted.entry_of, begun)
+            customers = moved.sum(axis=1) + entered
             customers[:, -1] += counted.gone * self.model.churns
-            return customers, moved
+            return customers, entered, moved
 
         with ThreadPoolExecutor(max_workers=threads()) as pool:
-            found = list(pool.map(one, range(0, self.n_draws, every)))
-        labels = {PERIOD: list(panel.periods), STATE: list(self.names)}
-        customers = xr.DataArray(
-            np.stack([c for c, _ in found]), dims=(SAMPLE, PERIOD, STATE), coords=labels
+            found = [np.stack(part) for part in zip(
+                *pool.map(one, range(0, self.n_draws, every)), strict=True
+            )]  # fmt: skip
+        dims = (SAMPLE, PERIOD, STATE)
+        return xr.Dataset(
+            {
+                "customers": (dims, found[0]),
+                "entered": (dims, found[1]),
+                "moves": ((*dims, STATE_TO), found[2]),
+            },
+            {PERIOD: list(panel.periods), STATE: list(self.names), STATE_TO: list(self.names)},
         )
-        moves = xr.DataArray(
-            np.stack([m for _, m in found]),
-            dims=(SAMPLE, PERIOD, STATE, STATE_TO),
-            coords={**labels, STATE_TO: list(self.names)},
-        )
-        return customers, moves.isel({PERIOD: slice(1, None)})
 
-    def occupancy(self) -> Array:
-        """Return the share of each segment among the rows at the mean of the draws, (segment,)."""
-        customers, _ = self.over_periods()
-        sizes = customers.mean((SAMPLE, PERIOD)).values[: self.model.n_segments]
-        return sizes / sizes.sum()
+    def memberships_of_rows(self, i: int) -> Array:
+        """Return the states of the rows of the panel's table under one draw, (row, segment).
+
+        Smoothed, given the customer's whole history.
+        """
+        space = self._space(self.layout.histories, self.layout.statistics)
+        steps = self.layout.histories.steps
+        smoothed = smoothed_of(steps, *_prepared(space, self.values, i))
+        places = _places(self.panel, self.layout.histories)
+        seen = self.panel.row >= 0
+        found = np.empty((int(seen.sum()), self.model.n_segments))
+        found[self.panel.row[seen]] = smoothed[places[seen], : self.model.n_segments]
+        return found
 
     def _draws_over_periods(self) -> int:
         return FEW_DRAWS if self.panel.n_steps > LARGE_PANEL else LEAST_DRAWS
@@ -204,6 +214,13 @@ def states_of(
     return States(model, layout, panel, thinned(values, n), tuple(names))
 
 
+def _places(panel: Panel, histories: Histories) -> NDArray[np.int64]:
+    """Return where each step of the panel stands among those of the distinct histories, (step,)."""
+    whole = np.repeat(np.arange(panel.n_histories), np.diff(panel.start))
+    within = np.arange(panel.n_steps) - panel.start[whole]
+    return histories.places()[histories.history_of[whole], within]
+
+
 def _prepared(space: MarkovSpace, values: Values, i: int) -> tuple[Array, Array, Array]:
     """Return densities of codes, initial shares and matrices of one draw."""
     draw = values.at(i)
@@ -238,10 +255,7 @@ class _ByPeriod:
 
     @classmethod
     def of(cls, panel: Panel, layout: Layout) -> "_ByPeriod":
-        places = layout.histories.places()
-        whole = np.repeat(np.arange(panel.n_histories), np.diff(panel.start))
-        within = np.arange(panel.n_steps) - panel.start[whole]
-        place = places[layout.histories.history_of[whole], within]
+        place = _places(panel, layout.histories)
         steps = layout.histories.steps
         pairs, profile = np.unique(
             np.stack([steps.profiles[place], panel.period], axis=1), axis=0, return_inverse=True
@@ -264,6 +278,6 @@ class _ByPeriod:
         left = panel.period[last][panel.may[last] == CHURNED]
         seen = np.bincount(left, minlength=len(panel.periods))
         gone = np.append(0.0, np.cumsum(seen)[:-1])
-        return cls(
-            histories, pairs[:, 0], pairs[:, 1], entries[:, 0].astype(np.intp), entries[:, 1], gone
-        )
+        profile_of, period_of = pairs.T.astype(np.intp)
+        begin_of, entry_of = entries.T.astype(np.intp)
+        return cls(histories, profile_of, period_of, begin_of, entry_of, gone)

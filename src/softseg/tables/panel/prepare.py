@@ -1,7 +1,7 @@
 """From a frame to a `Panel`: checked, laid out over the periods, the schema frozen."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +15,19 @@ from softseg.tables.panel.migration import FrozenCovariate
 from softseg.tables.panel.panel import CHURNED, Notes, Panel
 from softseg.tables.prepare import freeze, refuse_and_warn
 from softseg.tables.schema import Schema
+
+OF_A_WHOLE: Final = (
+    "constant",
+    "panel_one_period",
+    "panel_one_each",
+    "panel_nobody_left",
+    "panel_asleep_first",
+    "panel_many_gaps",
+    "panel_activity_constant",
+    "panel_covariate_constant",
+    "panel_empty_cells",
+)
+"""Faults of a panel that a model is fitted to; a few customers' periods may well be so."""
 
 
 def prepare_panel(frame: Any, schema: Schema) -> Panel:
@@ -38,8 +51,38 @@ def prepare_panel(frame: Any, schema: Schema) -> Panel:
     SchemaError
         Where the schema has no entry on migration.
     """
+    return _prepared(examine_panel(frame, schema), schema)
+
+
+def prepare_new_panel(frame: Any, schema: Schema) -> Panel:
+    """Return another panel under the schema of the fitted one: new periods, or other customers.
+
+    It may be as small as one customer in one period, and nothing about it is frozen.
+
+    Parameters
+    ----------
+    frame
+        Any frame that narwhals takes, one row per customer and period, in any order.
+    schema
+        The frozen schema of the fitted panel.
+
+    Raises
+    ------
+    DataError
+        Where the panel has faults that are errors; the message lists them all.
+    SchemaError
+        Where the schema is not frozen.
+    """
+    for entry in schema.indicators.values():
+        entry.coding()
     found = examine_panel(frame, schema)
-    refuse_and_warn(found.found.faults, schema.language)
+    found.found.faults = [fault for fault in found.found.faults if fault.code not in OF_A_WHOLE]
+    found.found.constant = []
+    return _prepared(found, schema)
+
+
+def _prepared(found: ExaminedPanel, schema: Schema) -> Panel:
+    refuse_and_warn(found.found.faults, schema.language, calls=2)
     rows, spans, steps, periods = found.rows, found.spans, found.steps, found.periods
     if rows is None or spans is None or steps is None or periods is None:
         raise DataError(Fault("panel_nobody", None).text(schema.language))
