@@ -103,8 +103,8 @@ def find_window(
     reach = last if until is None else max(last, np.datetime64(until, "D"))
     if until is not None:
         end = int(periods_of(np.array([reach]), every)[0])
-    slack = 1 if until is not None else WEEKEND
-    within = bool(first_day(begin, every) + WEEKEND <= first)
+    slack = np.timedelta64(WEEKEND if until is None else 1, "D")
+    within = bool(first_day(begin, every) + np.timedelta64(WEEKEND, "D") <= first)
     if keep_last or first_day(end + 1, every) - slack <= reach:
         return Window(begin, end, every, None, within)
     return Window(begin, end - 1, every, end, within)
