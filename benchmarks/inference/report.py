@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from benchmarks.inference.cells import RESULTS, SIZES, Cell, Line, read
 from benchmarks.inference.data import KINDS
+from benchmarks.inference.passes import section as passes
 from benchmarks.inference.tools import TOOLS
 
 DOCS: Final = Path(__file__).parents[2] / "docs" / "benchmarks"
@@ -114,6 +115,7 @@ def page(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     yield "`benchmarks/inference/README.md` says what is measured and how."
     yield ""
     yield from _targets(lines)
+    yield from passes(lines)
     yield "![ESS per CPU second, warm](inference-ess.svg)"
     yield ""
     yield "![CPU seconds, cold and warm](inference-cpu.svg)"
@@ -195,9 +197,9 @@ def _table(lines: Mapping[tuple[Cell, str], Line], data: str) -> Iterator[str]:
     yield f"## {TITLES[data]}"
     yield ""
     yield (
-        "| tool | customers | seeds | CPU s cold | CPU s warm | wall s warm | min bulk ESS "
-        "| max R-hat | ESS / CPU s cold | ESS / CPU s warm | with memberships, CPU s warm "
-        "| peak MiB | gate |"
+        "| tool | customers | runs cold, warm | CPU s cold | CPU s warm | wall s warm "
+        "| min bulk ESS | max R-hat | ESS / CPU s cold | ESS / CPU s warm "
+        "| with memberships, CPU s warm | peak MiB | gate |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     yield from rows
@@ -213,9 +215,10 @@ def _rows(lines: Mapping[tuple[Cell, str], Line], data: str) -> Iterator[str]:
             if cold.status == "not applicable":
                 continue
             if not cold.figures:
-                yield f"| {tool} | {n:,} | {cold.seeds} | {cold.status} |" + " |" * 9
+                yield f"| {tool} | {n:,} | 0, 0 | {cold.status} |" + " |" * 9
                 continue
             late = warm or Row("not run", 0, {}, None)
+            seeds = f"{cold.seeds}, {late.seeds if late.figures else 0}"
             cells = [
                 _number(cold.figures.get("cpu draws"), 2),
                 _number(late.figures.get("cpu draws"), 2) or late.status,
@@ -225,10 +228,10 @@ def _rows(lines: Mapping[tuple[Cell, str], Line], data: str) -> Iterator[str]:
                 _number(cold.rate(), 1),
                 _number(late.rate(), 1),
                 _number(late.figures.get("cpu memberships"), 2),
-                _number((late if late.figures else cold).figures.get("peak_mib"), 0),
+                _number(cold.figures.get("peak_mib"), 0),
                 "" if late.passed is None else f"{late.passed} of {late.seeds}",
             ]
-            yield f"| {tool} | {n:,} | {cold.seeds} | " + " | ".join(cells) + " |"
+            yield f"| {tool} | {n:,} | {seeds} | " + " | ".join(cells) + " |"
 
 
 def _ess(found: Row) -> str:
