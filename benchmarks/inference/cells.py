@@ -98,10 +98,11 @@ def over(line: Line) -> bool:
     return line["status"] in ("not finished", "not applicable")
 
 
-def runs(seeds: Iterable[int]) -> list[tuple[int, str]]:
+def runs(seeds: Iterable[int], warm: bool = False) -> list[tuple[int, str]]:
     """Return seed and run of all runs of a process: the first seed cold, then all of them warm."""
     seeds = list(seeds)
-    return [(seeds[0], "cold"), *((seed, "warm") for seed in seeds)]
+    cold = [] if warm else [(seeds[0], "cold")]
+    return [*cold, *((seed, "warm") for seed in seeds)]
 
 
 def together(cells: Iterable[Cell]) -> list[list[Cell]]:

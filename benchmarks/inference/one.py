@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inference.cells import RUNS, WARM_SEED, code, runs
+from benchmarks.inference.cells import RUNS, SIZES, WARM_SEED, code, runs
 from benchmarks.inference.measure import Clock, mixed_how, peak_mib
 from benchmarks.inference.problem import state
 from benchmarks.inference.tools import tool
@@ -28,9 +28,12 @@ def main() -> None:
     parser.add_argument("n", type=int)
     parser.add_argument("seeds", type=int, nargs="+")
     parser.add_argument("--bound", type=float, required=True, help="CPU seconds of a run")
+    parser.add_argument("--warm", action="store_true", help="no cold run, a small table instead")
     given = parser.parse_args()
     chosen = tool(given.tool)
-    for seed, run in runs(given.seeds):
+    if given.warm:
+        one(chosen, given.data, SIZES[0], given.seeds[0], given.bound)
+    for seed, run in runs(given.seeds, given.warm):
         drawn = seed + RUNS.index(run) * WARM_SEED
         line = one(chosen, given.data, given.n, drawn, given.bound)
         where = dict(tool=given.tool, data=given.data, n=given.n, seed=seed, run=run)

@@ -210,17 +210,19 @@ def _rows(lines: Mapping[tuple[Cell, str], Line], data: str) -> Iterator[str]:
     for n in SIZES:
         for tool in TOOLS:
             cold, warm = (row(lines, tool, data, n, run) for run in ("cold", "warm"))
-            if cold is None:
+            none = Row("not run", 0, {}, None)
+            cold, late = cold or none, warm or none
+            if "not applicable" in (cold.status, late.status) or cold is late:
                 continue
-            if cold.status == "not applicable":
+            if not (cold.figures or late.figures):
+                yield (
+                    f"| {tool} | {n:,} | 0, 0 | {late.status if cold is none else cold.status} |"
+                    + " |" * 9
+                )
                 continue
-            if not cold.figures:
-                yield f"| {tool} | {n:,} | 0, 0 | {cold.status} |" + " |" * 9
-                continue
-            late = warm or Row("not run", 0, {}, None)
-            seeds = f"{cold.seeds}, {late.seeds if late.figures else 0}"
+            seeds = f"{_count(cold)}, {_count(late)}"
             cells = [
-                _number(cold.figures.get("cpu draws"), 2),
+                _number(cold.figures.get("cpu draws"), 2) or cold.status,
                 _number(late.figures.get("cpu draws"), 2) or late.status,
                 _number(late.figures.get("wall draws"), 2),
                 _ess(late if late.figures else cold),
@@ -228,10 +230,14 @@ def _rows(lines: Mapping[tuple[Cell, str], Line], data: str) -> Iterator[str]:
                 _number(cold.rate(), 1),
                 _number(late.rate(), 1),
                 _number(late.figures.get("cpu memberships"), 2),
-                _number(cold.figures.get("peak_mib"), 0),
+                _number((cold if cold.figures else late).figures.get("peak_mib"), 0),
                 "" if late.passed is None else f"{late.passed} of {late.seeds}",
             ]
             yield f"| {tool} | {n:,} | {seeds} | " + " | ".join(cells) + " |"
+
+
+def _count(found: Row) -> int:
+    return found.seeds if found.figures else 0
 
 
 def _ess(found: Row) -> str:

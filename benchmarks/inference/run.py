@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--bound", type=float, default=BOUND, help="CPU seconds of one run")
     parser.add_argument("--again", action="store_true", help="run finished cells again")
+    parser.add_argument("--warm", action="store_true", help="no cold runs, compiled code is kept")
     given = parser.parse_args()
     cells = list(choose(given.cells, given.seeds))
     require_peers(cell.tool for cell in cells)
@@ -65,7 +66,7 @@ def main() -> None:
         if hopeless(missing[0], known):
             print(f"{missing[0].name}: not tried, it has not finished before", flush=True)
             continue
-        for line in run_cells(missing, given.bound):
+        for line in run_cells(missing, given.bound, given.warm):
             append(line)
             print(f"{missing[0].name}:{line['seed']}: {told(line)}", flush=True)
 
@@ -79,21 +80,22 @@ def require_peers(tools: Iterable[str]) -> None:
         raise SystemExit(f"Install {', '.join(missing)} with `{INSTALL}` and start again.")
 
 
-def run_cells(cells: Sequence[Cell], bound: float) -> Iterator[Line]:
+def run_cells(cells: Sequence[Cell], bound: float, warm: bool = False) -> Iterator[Line]:
     """Yield one line per run of cells that differ in the seed alone, from one process.
 
-    A tool that keeps compiled code on the disk starts without any, so that its first run is cold.
+    A tool that keeps compiled code on the disk starts without any, so that its first run is cold;
+    not so where only warm runs are wanted.
     """
     cell, seeds = cells[0], [cell.seed for cell in cells]
     command = [sys.executable, "-m", "benchmarks.inference.one", cell.tool, cell.data, str(cell.n)]
-    command += [*map(str, seeds), f"--bound={bound}"]
+    command += [*map(str, seeds), f"--bound={bound}", *(["--warm"] if warm else [])]
     with tempfile.TemporaryDirectory() as empty:
         caches = {
             "NUMBA_CACHE_DIR": f"{empty}/numba",
             "PYTENSOR_FLAGS": f"base_compiledir={empty}/pytensor",
         }
-        keeps = cell.tool.startswith(("softseg", "pymc"))
-        left, last = runs(seeds), "no message"
+        keeps = cell.tool.startswith(("softseg", "pymc")) and not warm
+        left, last = runs(seeds, warm), "no message"
         process = _start(command, os.environ | ONE_THREAD | (caches if keeps else {}))
         late = Timer(WALL, process.send_signal, [signal.SIGALRM])
         late.start()

@@ -241,6 +241,7 @@ def test_seeds_share_a_process_whose_first_run_alone_is_cold() -> None:
     assert [cell.seed for cell in small] == [1, 2, 3]
     assert {cell.n for cell in large} == {10_000}
     assert cells.runs([2, 3]) == [(2, "cold"), (2, "warm"), (3, "warm")]
+    assert cells.runs([2, 3], warm=True) == [(2, "warm"), (3, "warm")]
 
 
 def test_a_run_that_ends_early_is_told_by_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
