@@ -295,10 +295,14 @@ def test_a_target_is_met_only_by_enough_and_through_the_gate(
 def test_a_missed_target_says_what_it_would_have_taken() -> None:
     lines = keyed(
         line("numpyro", "warm", 1.0, 100.0),
-        line("softseg_sample", "warm", 2.0, 4_000.0, passed=True, failed=[], method="nuts"),
-    )
+        line(
+            "softseg_sample", "warm", 2.0, 4_000.0, passed=True, failed=[], method="nuts",
+            stages={"modes": 1.25, "explore": 0.75, "before": 0.01},
+        ),
+    )  # fmt: skip
     text = "\n".join(module("report").page(lines))
-    assert "**missed**: 4,000 draws' worth in 2.00 CPU s; the target allows 1.00 CPU s" in text
+    assert "4,000 draws' worth in 2.00 CPU s (modes 1.25, explore 0.75); the target" in text
+    assert "the target allows 1.00 CPU s" in text
 
 
 def test_cpu_seconds_go_to_the_stage_that_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
