@@ -52,7 +52,8 @@ class SegmentMigration(BaseEstimator):
     diagnosis_ : Diagnosis
         The gate: whether the draws can be trusted.
     fit_verdict_ : FitVerdict or None
-        Whether the segments describe the panel's rows; None under silent churn.
+        Whether the segments describe the panel's rows; None where rows without activity may be
+        those of customers who have left.
     schema_ : Schema
         With levels, codings and priors frozen.
 
