@@ -36,6 +36,8 @@ MigrationFolder = Annotated[
 ]
 SHOWN = 10
 """Customers of a warning that are shown; the file has them all."""
+UNSEEN = ("silent", "inactivity")
+"""Ways of leaving that the data do not show at once."""
 STOPS = 4
 """Periods of a projection that are shown."""
 
@@ -169,11 +171,29 @@ def _conclude(outcome: "Migrated", language: str) -> None:
         lifetime = outcome.tree.attrs["prior_lifetime"]
         if lifetime < float("inf"):
             out(say("migrate.prior", language, periods=number(lifetime, language, 0)))
+        if outcome.tree.attrs["churn"] in UNSEEN and "sensitivity" in outcome.tree.children:
+            out(_sensitivity(outcome.tree["sensitivity"].to_dataset(), language))
     for warning in outcome.diagnosis.warnings(language):
         err(f"! {warning}")
     out(say("migrate.folder", language, path=str(outcome.run.folder)))
     if not outcome.passed:
         raise typer.Exit(NotConverged.exit_code)
+
+
+def _sensitivity(found: "xr.Dataset", language: str) -> str:
+    """Return the line that says how far the number of churned customers rests on the prior."""
+    known = found.where(found["mean"].notnull(), drop=True)
+    used = known.where(known["factor"] == 1.0, drop=True).isel(belief=0)
+    shown = {
+        "mean": number(float(used["mean"]), language, 0),
+        "lower": number(float(used["lower"]), language, 0),
+        "upper": number(float(used["upper"]), language, 0),
+        "least": number(float(known["mean"].min()), language, 0),
+        "most": number(float(known["mean"].max()), language, 0),
+        "from": number(float(known["factor"].min()), language, 2),
+        "to": number(float(known["factor"].max()), language, 0),
+    }
+    return say("migrate.sensitivity", language, **shown)
 
 
 def _print_transitions(found: "xr.Dataset", language: str) -> None:
