@@ -162,6 +162,8 @@ def warn(
 
 def _conclude(outcome: "Migrated", language: str) -> None:
     """Print what was found; leave with 6 where the gate failed."""
+    from softseg.runs.folder import REPORT
+
     for line in outcome.notes:
         out(line)
     if not outcome.passed:
@@ -175,7 +177,7 @@ def _conclude(outcome: "Migrated", language: str) -> None:
             out(_sensitivity(outcome.tree["sensitivity"].to_dataset(), language))
     for warning in outcome.diagnosis.warnings(language):
         err(f"! {warning}")
-    out(say("migrate.folder", language, path=str(outcome.run.folder)))
+    out(say("cli.report", language, path=str(outcome.run.folder / REPORT)))
     if not outcome.passed:
         raise typer.Exit(NotConverged.exit_code)
 

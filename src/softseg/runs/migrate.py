@@ -12,9 +12,20 @@ from softseg.names import CHURNED, STATE, STATE_TO
 from softseg.results.exports import write_csv
 from softseg.results.files import replace_file
 from softseg.runs.chains import ChainFolder
-from softseg.runs.folder import POSTERIOR, PROFILES, SCHEMA, Run, manifest_of, publish, staged
+from softseg.runs.folder import (
+    FIGURES,
+    POSTERIOR,
+    PROFILES,
+    REPORT,
+    SCHEMA,
+    Run,
+    manifest_of,
+    publish,
+    staged,
+)
 from softseg.runs.lock import locked
 from softseg.runs.manifest import Manifest, Options, versions, way_to
+from softseg.runs.output import write_figure
 from softseg.runs.segment import check_names, keep_inputs
 from softseg.tables.schema import Schema
 from softseg.wording import say
@@ -176,6 +187,7 @@ def _fit(
 
 def _write(stage: Path, tree: "xr.DataTree", panel: "Panel", options: Options) -> None:
     """Write every file of a run but the manifest."""
+    from softseg.report.migration.page import write_migration_report
     from softseg.results.exports import write_profiles
     from softseg.results.storage import save
 
@@ -186,6 +198,10 @@ def _write(stage: Path, tree: "xr.DataTree", panel: "Panel", options: Options) -
     write_profiles(stage / PROFILES, tree["profile"].to_dataset(), language)
     save(tree, stage / POSTERIOR, language)
     replace_file(stage / SCHEMA, panel.schema.to_toml().encode(), language)
+    figures: dict[str, str] = {}
+    write_migration_report(tree, stage / REPORT, language, figures)
+    for name, svg in figures.items():
+        write_figure(stage / FIGURES / f"{name}.svg", svg, language)
 
 
 def transitions_frame(tree: "xr.DataTree") -> "pd.DataFrame":

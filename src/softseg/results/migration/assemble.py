@@ -23,11 +23,13 @@ from softseg.names import (
     PROFILE,
     SAMPLE,
     SEGMENT,
+    SIZES,
     STATE,
     STATE_TO,
     TRANSITION,
 )
 from softseg.results.assemble import VERSIONS, data_hash
+from softseg.results.membership import segment_coordinates
 from softseg.results.migration.chain import bands
 from softseg.results.migration.inflow import inflow
 from softseg.results.migration.sensitivity import churn_sensitivity
@@ -66,6 +68,7 @@ def assemble_migration(fit: MarkovFit) -> xr.DataTree:
         ``transition_logit`` (chain, draw, covariate, segment, state_to) and ``initial_logit``
         (chain, draw, covariate, segment), and the indicators' parameters; ``/transition``, what
         they say; ``/membership``, where every customer is in the last period (customer, state);
+        ``/sizes``, how many that are per segment;
         ``/occupancy``, customers per period and state, their moves, and who entered; ``/present``,
         by draw (sample): ``customers`` now and ``lots``, the same with every customer's state
         drawn, ``transition``, ``inflow`` and ``value …`` per period, (state); ``/sensitivity``,
@@ -106,6 +109,8 @@ def describe_migration(
     seed = int(tree.attrs["seed"])
     members, ahead = _now(states, np.random.default_rng([seed, LOTS_STREAM]))
     add_group(tree, MEMBERSHIP, members)
+    segments = list(panel.schema.segment_names)
+    add_group(tree, SIZES, _sizes(ahead["customers"], model.n_segments, segments))
     over = states.over_periods()
     ahead["inflow"] = inflow(over, states.n_draws, np.random.default_rng([seed, INFLOW_STREAM]))
     for name in panel.table.values:
@@ -122,8 +127,14 @@ def describe_migration(
     add_group(tree, OCCUPANCY, occupancy)
     rows = over["customers"].isel({STATE: slice(0, model.n_segments)})
     flat = as_rows(states.values, rows.mean((SAMPLE, PERIOD)).values)
-    segments = list(panel.schema.segment_names)
     add_group(tree, PROFILE, profile(layout.statistics, flat, panel.schema, segment_names=segments))
+
+
+def _sizes(customers: xr.DataArray, n_segments: int, names: Sequence[str]) -> xr.Dataset:
+    """Return the customers of each segment in the last period and their share, with intervals."""
+    now = customers.isel({STATE: slice(0, n_segments)}).drop_vars(STATE).rename({STATE: SEGMENT})
+    found = bands(now, "customers") | bands(now / now.sum(SEGMENT), "share")
+    return xr.Dataset(found).assign_coords(segment_coordinates(n_segments, names))
 
 
 def _now(states: States, rng: np.random.Generator) -> tuple[xr.Dataset, xr.Dataset]:
