@@ -162,7 +162,7 @@ def _profiles(facts: Facts, drawn: dict[str, Any]) -> dict[str, Any]:
     drawn["profiles"] = _svg(facts, figure, "profiles")
     verdict = facts.fit_verdict
     if verdict is None:
-        return {"fit_text": [facts.say("migration.report.unjudged")], "advice": []}
+        return {"fit_text": facts.say("migration.report.unjudged"), "advice": []}
     names = list(facts.segment_names)
     return {
         "fit_text": verdict.text(facts.language),
