@@ -104,6 +104,7 @@ def test_permuting_the_active_states_permutes_the_values():
         ({"rows": matrix(np.eye(4)[:3])}, "Give a square transition matrix"),
         ({"rows": matrix(np.full((4, 4), 0.5))}, "Give rows of probabilities"),
         ({"rows": matrix(np.full((4, 4), 0.25))}, "Put churned last"),
+        ({"rows": matrix([CHAIN, CHAIN], "horizon")}, "Give one transition matrix for all periods"),
         ({"value": vector([1.0, 1.0, 1.0, 1.0])}, "Give churned customers, the last state"),
         ({"discount": -0.1}, "Give a discount rate of at least 0"),
         ({"horizon": 0}, "Give a horizon of at least 1 period"),

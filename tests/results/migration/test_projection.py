@@ -191,4 +191,7 @@ def test_what_does_not_fit_is_refused_in_words():
         present(members, xr.DataArray([1.0], dims="customer"))
     with pytest.raises(UsageError, match="of the same draws"):
         projection(draws, NOW.expand_dims(sample=3), horizon=2, rng=rng())
+    alone = xr.DataArray(np.ones((2, 3, 1)), dims=("sample", "customer", "state"))
+    with pytest.raises(UsageError, match="Give transitions between at least two states"):
+        futures(alone, matrix([[1.0]], names=["one"]), horizon=1, rng=rng())
     assert known(NOW)["pairs"].sizes == {"state": 4, "state_to": 4}

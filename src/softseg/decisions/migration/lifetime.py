@@ -8,7 +8,7 @@ customer costs to win counts for new ones alone: today's have been paid for.
 import xarray as xr
 
 from softseg.errors import UsageError
-from softseg.names import CHURNED, CUSTOMER, SAMPLE, STATE, STATE_TO
+from softseg.names import CHURNED, SAMPLE, STATE, STATE_TO
 from softseg.results.migration.absorbing import lifetime_value
 from softseg.results.migration.chain import (
     aligned,
@@ -16,6 +16,7 @@ from softseg.results.migration.chain import (
     check_transition,
     has_churned,
     unlabelled,
+    weighed,
 )
 from softseg.results.migration.present import check_filtered, levels_of
 
@@ -155,8 +156,7 @@ def customer_lifetime(
             f"{draws.sizes.get(SAMPLE)}, got {filtered.sizes.get(SAMPLE)}."
         )
     inside = unlabelled(filtered).assign_coords({STATE: given}).sel({STATE: names})
-    found = xr.dot(inside, unlabelled(draws).assign_coords({STATE: names}), dim=STATE)
-    found = found.transpose(..., CUSTOMER) * levels_of(filtered, level)
+    found = weighed(inside, unlabelled(draws)) * levels_of(filtered, level)
     return xr.Dataset(bands(found), attrs={"unit": str(draws.attrs.get("unit", ""))})
 
 

@@ -51,7 +51,7 @@ def migration_fan(
     rows = -(-(len(shown) + 1) // columns)
     height = TOP + BOTTOM + rows * PANEL + (rows - 1) * GAP
     figure = Figure(figsize=(style.WIDTH, height))
-    left, right, gap = 0.75 / style.WIDTH, 0.99, 0.6 / style.WIDTH
+    left, right, gap = 0.75 / style.WIDTH, 0.985, 0.6 / style.WIDTH
     width = (right - left - gap * (columns - 1)) / columns
     panels = [(title, None, total), *((labels[k], k, of) for k in shown)]
     for i, (label, k, name) in enumerate(panels):

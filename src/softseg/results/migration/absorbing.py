@@ -15,7 +15,7 @@ import xarray as xr
 
 from softseg.errors import UsageError
 from softseg.families.base import Array
-from softseg.names import STATE, STATE_TO
+from softseg.names import HORIZON, STATE, STATE_TO
 from softseg.results.migration.chain import ROWS_SUM, check_transition
 
 
@@ -147,5 +147,10 @@ def quasi_stationary(transition: xr.DataArray) -> tuple[xr.DataArray, xr.DataArr
 def _check(transition: xr.DataArray) -> None:
     """Refuse what is no transition matrix whose last state absorbs."""
     check_transition(transition)
+    if HORIZON in transition.dims:
+        raise UsageError(
+            f"Give one transition matrix for all periods, without the dim {HORIZON!r}: what goes "
+            "on for ever has no answer where the matrix of a period is known up to a horizon only."
+        )
     if np.any(transition.transpose(..., STATE, STATE_TO).values[..., -1, -1] < 1.0 - ROWS_SUM):
         raise UsageError("Put churned last: expected a last state that is never left.")

@@ -16,6 +16,7 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.names import (
     CHURNED,
+    CUSTOMER,
     HORIZON,
     LOWER_PROBABILITY,
     SAMPLE,
@@ -191,13 +192,29 @@ def at_horizon(given: xr.DataArray, h: int, name: str) -> xr.DataArray:
 
 def moved(share: xr.DataArray, step: xr.DataArray) -> xr.DataArray:
     """Return (…, state) one step later: share · step, per draw."""
-    before = "state_before"
-    bare = step.drop_vars([STATE, STATE_TO], errors="ignore")
-    named = bare.rename({STATE: before, STATE_TO: STATE})
-    found = xr.dot(share.rename({STATE: before}).drop_vars(before, errors="ignore"), named,
-                   dim=before)  # fmt: skip
+    bare = share.drop_vars(STATE, errors="ignore")
+    named = step.drop_vars([STATE, STATE_TO], errors="ignore")
+    # Customers are a core dim, so that each draw is one product of two matrices.
+    inside = [CUSTOMER, STATE] if CUSTOMER in share.dims else [STATE]
+    found = xr.apply_ufunc(
+        _product, bare, named, input_core_dims=[inside, [STATE, STATE_TO]],
+        output_core_dims=[[*inside[:-1], STATE]], kwargs={"vector": len(inside) == 1},
+    )  # fmt: skip
     found = found.transpose(*[d for d in share.dims if d != STATE], ..., STATE)
     return found.assign_coords({STATE: share[STATE]}) if STATE in share.coords else found
+
+
+def _product(share: Array, step: Array, *, vector: bool) -> Array:
+    return (share[..., None, :] @ step)[..., 0, :] if vector else share @ step
+
+
+def weighed(share: xr.DataArray, weight: xr.DataArray) -> xr.DataArray:
+    """Return Σ over the states of share · weight, per draw and customer, (…, customer)."""
+    return xr.apply_ufunc(
+        lambda f, w: (f @ w[..., None])[..., 0],
+        share.drop_vars(STATE, errors="ignore"), weight.drop_vars(STATE, errors="ignore"),
+        input_core_dims=[[CUSTOMER, STATE], [STATE]], output_core_dims=[[CUSTOMER]],
+    )  # fmt: skip
 
 
 def powers(transition: xr.DataArray, horizon: int) -> xr.DataArray:
@@ -228,12 +245,12 @@ def powers(transition: xr.DataArray, horizon: int) -> xr.DataArray:
 
 def bands(draws: xr.DataArray, name: str = "") -> dict[str, xr.DataArray]:
     """Return mean, lower and upper of draws over `sample`, their names beginning with `name`."""
-    dim = [SAMPLE] if SAMPLE in draws.dims else []
-    at = [LOWER_PROBABILITY, UPPER_PROBABILITY]
-    both = draws.quantile(at, dim=dim).transpose("quantile", ...)
     prefix = f"{name}_" if name else ""
-    return {
-        f"{prefix}mean": draws.mean(dim),
-        f"{prefix}lower": both.isel(quantile=0, drop=True),
-        f"{prefix}upper": both.isel(quantile=1, drop=True),
-    }
+    found = dict.fromkeys(("mean", "lower", "upper"), draws)
+    if SAMPLE in draws.dims:
+        found["mean"] = draws.mean(SAMPLE)
+        rows = draws.transpose(..., SAMPLE).values
+        low, high = np.quantile(rows, (LOWER_PROBABILITY, UPPER_PROBABILITY), axis=-1)
+        found["lower"] = found["mean"].copy(data=low)
+        found["upper"] = found["mean"].copy(data=high)
+    return {prefix + ending: entry for ending, entry in found.items()}

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.names import CUSTOMER, HORIZON, SAMPLE, STATE, STATE_TO
 from softseg.results.migration.chain import steps
@@ -55,11 +56,13 @@ def futures(
     m = levels_of(f, level).broadcast_like(f.isel({STATE: 0}, drop=True))
     m = m.transpose(SAMPLE, CUSTOMER).values
     n_states = f.sizes[STATE]
-    state = _lots(np.cumsum(f.values, axis=-1), rng)
+    first = np.cumsum(f.values, axis=-1)
+    state = _lots([first[..., k] for k in range(n_states - 1)], rng)
     found = [_counted(state, m, n_states)]
     for step in steps(transition, horizon):
-        edges = np.cumsum(_per_draw(step, f.sizes[SAMPLE]), axis=-1)
-        state = _lots(edges[np.arange(len(edges))[:, None], state], rng)
+        edges = np.cumsum(_per_draw(step, len(state)), axis=-1).reshape(-1, n_states)
+        row = np.arange(len(state))[:, None] * n_states + state
+        state = _lots([edges[:, k].take(row) for k in range(n_states - 1)], rng)
         found.append(_counted(state, m, n_states))
     numbers, sums = (np.stack([pair[i] for pair in found], axis=1) for i in (0, 1))
     dims = (SAMPLE, HORIZON, STATE)
@@ -93,12 +96,14 @@ def _per_draw(step: xr.DataArray, n_draws: int) -> Array:
     return np.broadcast_to(rows, (n_draws, *rows.shape[-2:]))
 
 
-def _lots(edges: Array, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return states by lot, given cumulated probabilities (sample, customer, state)."""
-    lot = rng.random(edges.shape[:-1])
+def _lots(edges: list[Array], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return states by lot, given all cumulated probabilities but the last, (sample, customer)."""
+    if not edges:
+        raise UsageError("Give transitions between at least two states, got one.")
+    lot = rng.random(edges[0].shape)
     state = np.zeros(lot.shape, dtype=np.int64)
-    for k in range(edges.shape[-1] - 1):  # a lot beyond a sum just below 1 gets the last state
-        state += lot >= edges[..., k]
+    for edge in edges:  # a lot beyond a sum just below 1 gets the last state
+        state += lot >= edge
     return state
 
 

@@ -44,18 +44,21 @@ def present(filtered: xr.DataArray, level: xr.DataArray | None = None) -> xr.Dat
     """
     f = filtered.transpose(SAMPLE, CUSTOMER, STATE)
     check_filtered(f)
-    m = levels_of(f, level)
-    weighted = f * m
-    other = weighted.rename({STATE: STATE_TO})
-    own = f.rename({STATE: STATE_TO})
+    m = levels_of(f, level).transpose(..., CUSTOMER)
+    numbers, sizes = f.values, m.values[..., None]
+    weighted = numbers * sizes
+    across = np.swapaxes(numbers, -1, -2)
+    dims = (SAMPLE, STATE)
     found = {
-        "customers": f.sum(CUSTOMER),
-        "levels": weighted.sum(CUSTOMER),
-        "level_squares": (weighted * m).sum(CUSTOMER),
-        "pairs": xr.dot(f, own, dim=CUSTOMER),
-        "level_pairs": xr.dot(weighted, other, dim=CUSTOMER),
+        "customers": (dims, numbers.sum(axis=1)),
+        "levels": (dims, weighted.sum(axis=1)),
+        "level_squares": (dims, (weighted * sizes).sum(axis=1)),
+        "pairs": ((*dims, STATE_TO), across @ numbers),
+        "level_pairs": ((*dims, STATE_TO), np.swapaxes(weighted, -1, -2) @ weighted),
     }
-    return xr.Dataset(found)
+    return xr.Dataset(found).assign_coords(
+        {name: f[name] for name in (SAMPLE, STATE) if name in f.coords}
+    )
 
 
 def known(customers: xr.DataArray) -> xr.Dataset:

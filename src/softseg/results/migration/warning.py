@@ -25,6 +25,7 @@ from softseg.results.migration.chain import (
     powers,
     state_names,
     unlabelled,
+    weighed,
 )
 from softseg.results.migration.present import check_filtered
 
@@ -129,7 +130,7 @@ def _scored(
     n = now.sizes[CUSTOMER]
     row = now[CUSTOMER].values if CUSTOMER in now.coords else np.arange(seen, seen + n)
     now = now.drop_vars(CUSTOMER, errors="ignore")
-    draws = xr.dot(now, chance, dim=STATE)
+    draws = weighed(now, chance)
     mean = now.mean([d for d in now.dims if d == SAMPLE])
     top = np.array(state_names(transition))[mean.values.argmax(axis=-1)]
     gone = (
