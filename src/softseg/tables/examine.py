@@ -179,17 +179,29 @@ def _read_ids(
         return
     import pandas as pd
 
-    column = data[schema.id]
-    ids = pd.Series([_id_text(cell) for cell in column.to_numpy(dtype=object)], dtype="str")
+    codes, texts = _id_texts(data[schema.id])
     markers = [folded(marker) for marker in schema.reading.missing]
-    empty = ids.str.casefold().isin(markers).to_numpy(dtype=bool)
+    empty = np.array([folded(text) in markers for text in texts], dtype=bool)[codes]
     found.add("missing_id", schema.id, empty)
-    found.customers = tuple(ids.to_numpy(dtype=object))
+    ids = np.array(texts, dtype=object)[codes]
+    found.customers = tuple(ids)
     keys = pd.DataFrame({"id": ids})
     if schema.period is not None and schema.period in present:
         keys["period"] = data[schema.period].astype(str).to_numpy()
     if purpose != "panel":
         found.add("duplicate_id", schema.id, keys.duplicated().to_numpy() & ~empty)
+
+
+def _id_texts(column: Any) -> tuple[NDArray[np.intp], list[str]]:
+    """Return each row's place among texts, and these: those of the distinct cells where it can."""
+    import pandas as pd
+
+    if column.dtype.kind == "O" and not isinstance(column.dtype, pd.StringDtype):
+        cells = column.to_numpy(dtype=object)  # 1, 1.0 and True would be one cell
+        return np.arange(len(cells), dtype=np.intp), [_id_text(cell) for cell in cells]
+    codes, distinct = pd.factorize(column)
+    texts = [*(_id_text(cell) for cell in np.asarray(distinct, dtype=object)), ""]
+    return codes, texts
 
 
 def _id_text(cell: Any) -> str:

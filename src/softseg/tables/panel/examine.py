@@ -43,6 +43,8 @@ class ExaminedPanel:
         Id of each customer; (customer,).
     rows, spans, steps, periods
         The panel's rows and what they say, None where faults stand in the way.
+    table
+        The rows with something observed in a step, in the order of the steps.
     covariates
         Covariates by column; (panel row,).
     spread
@@ -56,15 +58,9 @@ class ExaminedPanel:
     spans: Spans | None = None
     steps: Steps | None = None
     periods: Periods | None = None
+    table: Examined | None = None
     covariates: dict[str, Covariate] = field(default_factory=dict)
     spread: dict[str, Array] = field(default_factory=dict)
-
-    def table_rows(self) -> Examined:
-        """Return the rows with something observed in a step, in the order of the steps."""
-        if self.steps is None:
-            return self.found
-        source = self.steps.source
-        return select(self.found, self.used[source[source >= 0]])
 
 
 def migration_of(schema: Schema) -> MigrationSchema:
@@ -113,7 +109,9 @@ def examine_panel(frame: Any, schema: Schema) -> ExaminedPanel:
     _check_rows(panel, migration, schema)
     _find_histories(panel, data, migration, schema)
     if panel.steps is not None:
-        _check_table(panel, schema)
+        source = panel.steps.source
+        panel.table = select(found, panel.used[source[source >= 0]])
+        _check_table(panel.table, found, schema)
     return panel
 
 
@@ -127,7 +125,7 @@ def select(found: Examined, rows: NDArray[np.intp]) -> Examined:
         exposures={name: values[rows] for name, values in found.exposures.items()},
         count=found.count[rows],
         values={name: values[rows] for name, values in found.values.items()},
-        customers=None if ids is None else tuple(ids[row] for row in rows),
+        customers=None if ids is None else tuple(np.array(ids, dtype=object)[rows]),
     )
 
 
@@ -171,14 +169,17 @@ def _lay_out(
     schema: Schema,
 ) -> None:
     """Sort the rows that can be read by customer and period, the first of equal ones only."""
+    import pandas as pd
+
     found = panel.found
-    texts = np.array(found.customers, dtype=object)
+    codes, texts = pd.factorize(np.array(found.customers, dtype=object))
     markers = {folded(marker) for marker in schema.reading.missing}
-    named = np.array([folded(text) not in markers for text in texts], dtype=bool)
+    named = np.array([folded(text) not in markers for text in texts], dtype=bool)[codes]
     rows = np.flatnonzero(named & (periods.number >= 0))
-    ids = sorted(set(texts[rows]))
+    used = np.unique(codes[rows])
+    ids = sorted(texts[used])
     place = {text: number for number, text in enumerate(ids)}
-    customer = np.array([place[text] for text in texts[rows]], dtype=np.int64)
+    customer = np.array([place.get(text, -1) for text in texts], dtype=np.int64)[codes[rows]]
     period = periods.number[rows]
     order = np.lexsort((rows, period, customer))
     rows, customer, period = rows[order], customer[order], period[order]
@@ -290,17 +291,14 @@ def _read_covariates(
             found.fault("panel_covariate_constant", name)
 
 
-def _check_table(panel: ExaminedPanel, schema: Schema) -> None:
+def _check_table(table: Examined, found: Examined, schema: Schema) -> None:
     """Look at what is left of the indicators in the rows of the panel."""
-    table = panel.table_rows()
-    # Rows are counted in the file, and faults must come back from the copy.
-    table.faults, before = [], panel.found.faults
+    table.faults, before = [], found.faults
     for name, entry in schema.indicators.items():
         if name in table.columns and not any(
             fault.column == name and fault.severity == "error" for fault in before
         ):
             check_content(name, entry, table)
-    panel.found.constant = table.constant
     activity = schema.migration.activity if schema.migration else None
     for fault in table.faults:
         if fault.code == "gaps":

@@ -84,11 +84,11 @@ def prepare_new_panel(frame: Any, schema: Schema) -> Panel:
 def _prepared(found: ExaminedPanel, schema: Schema) -> Panel:
     refuse_and_warn(found.found.faults, schema.language, calls=2)
     rows, spans, steps, periods = found.rows, found.spans, found.steps, found.periods
-    if rows is None or spans is None or steps is None or periods is None:
+    if not (rows and spans and steps and periods and found.table):
         raise DataError(Fault("panel_nobody", None).text(schema.language))
     frozen = _freeze(found, schema)
     migration = migration_of(schema).model_copy(update={"frozen": frozen})
-    table = freeze(found.table_rows(), schema.model_copy(update={"migration": migration}))
+    table = freeze(found.table, schema.model_copy(update={"migration": migration}))
     source = steps.source
     observed = source >= 0
     row = np.where(observed, np.cumsum(observed) - 1, -1).astype(np.int64)
