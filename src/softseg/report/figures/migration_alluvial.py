@@ -57,10 +57,12 @@ def migration_alluvial(
                      zorder=3)  # fmt: skip
     labels = state_labels(flows, language)
     for at, side, shift in ((0, "right", -0.13), (len(sizes) - 1, "left", 0.13)):
+        whole = max(float(sizes[at].sum()), 1e-300)
+        least = LEAST_LABELLED * max(float(size.sum()) for size in sizes)
         for k, share in enumerate(sizes[at]):
-            if share < LEAST_LABELLED:
+            if share < least:
                 continue
-            text = f"{style.wrapped(labels[k], 20)}\n{percent(share, 0, language)}"
+            text = f"{style.wrapped(labels[k], 20)}\n{percent(share / whole, 0, language)}"
             axes.text(at + shift, lows[at][k] + share / 2, text, ha=side, va="center", fontsize=8.5,
                       linespacing=1.15)  # fmt: skip
     axes.set_xlim(-0.12, len(sizes) - 0.88)

@@ -16,8 +16,15 @@ GONE = "#b8bec6"
 
 def state_labels(states: xr.DataArray | xr.Dataset, language: str) -> list[str]:
     """Return the names of the states as the reader knows them."""
-    names = [str(x) for x in states[STATE].values]
-    return [say("migration.churned", language) if x == CHURNED else clean(x) for x in names]
+    return [_label(str(x), language) for x in states[STATE].values]
+
+
+def _label(name: str, language: str) -> str:
+    if name == CHURNED:
+        return say("migration.churned", language)
+    if name.isdecimal():
+        return say("report.segment_number", language, number=name)
+    return clean(name)
 
 
 def state_colour(states: xr.DataArray | xr.Dataset, k: int) -> str:

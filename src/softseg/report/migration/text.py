@@ -51,32 +51,29 @@ def findings(facts: Facts, ahead: xr.Dataset, stays: xr.Dataset | None) -> list[
     active = [i for i, name in enumerate(found[STATE].values) if str(name) != CHURNED]
     stay = found["stay_mean"].values[active]
     firm, loose = active[int(stay.argmax())], active[int(stay.argmin())]
-    lines = [
-        facts.say(
-            "migration.report.stay",
-            firm=labels[firm],
-            most=_band(found, "stay", firm, facts.language),
-            loose=labels[loose],
-            least=_band(found, "stay", loose, facts.language),
-        )
-        if firm != loose
-        else ""
-    ]
+    lines = [_extremes(facts, found, "stay", firm, loose)]
     lines.append(_way_line(facts, found, labels, active))
     if stays is not None:
         churn = found["churn_mean"].values[active]
         worst, best = active[int(churn.argmax())], active[int(churn.argmin())]
-        lines.append(
-            facts.say(
-                "migration.report.leave",
-                worst=labels[worst],
-                most=_band(found, "churn", worst, facts.language),
-                best=labels[best],
-                least=_band(found, "churn", best, facts.language),
-            )
-        )
+        lines.append(_extremes(facts, found, "churn", worst, best))
         lines.append(_ahead_line(facts, ahead))
     return [line for line in lines if line]
+
+
+def _extremes(facts: Facts, found: xr.Dataset, what: str, most: int, least: int) -> str:
+    """Return which segments differ most in a probability, or that none clearly does."""
+    labels = state_labels(found, facts.language)
+    if most == least:
+        return ""
+    said = {
+        "highest": labels[most],
+        "most": _band(found, what, most, facts.language),
+        "lowest": labels[least],
+        "least": _band(found, what, least, facts.language),
+    }
+    apart = found[f"{what}_lower"].values[most] > found[f"{what}_upper"].values[least]
+    return facts.say(f"migration.report.{what}{'' if apart else '_alike'}", **said)
 
 
 def _way_line(facts: Facts, found: xr.Dataset, labels: list[str], active: list[int]) -> str:
