@@ -102,3 +102,27 @@ def test_inputs_are_not_overwritten(folder: Path, tmp_path: Path) -> None:
                  "--out", tmp_path)  # fmt: skip
     assert result.exit_code == 2
     assert (tmp_path / "states.csv").read_text().startswith("customer")
+
+
+def test_a_folder_is_repeated_and_written_again(folder: Path, tmp_path: Path) -> None:
+    result = run("rerun", folder / "run", "--out", tmp_path / "again")
+    assert result.exit_code == 0, result.output
+    assert "bit for bit" in result.output
+    result = run("report", tmp_path / "again", "--language", "de", "--names", "Klein,Mittel,Groß")
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "again" / "report.html").read_text(encoding="utf-8")
+    assert "Wohin Kunden gehen" in page
+    assert "Mittel" in page
+    states = pd.read_csv(tmp_path / "again" / "states.csv")
+    assert "Groß mean" in states.columns
+    assert set(states["top"]) <= {"Klein", "Mittel", "Groß", CHURNED}
+
+
+def test_commands_for_tables_say_what_to_use(folder: Path, tmp_path: Path) -> None:
+    result = run("score", folder / "run", folder / "panel.csv")
+    assert result.exit_code == 2
+    assert "Use softseg warn" in result.output
+    result = run("segment", folder / "panel.csv", "--schema", folder / "panel.toml",
+                 "--segments", 2, "--out", tmp_path / "run")  # fmt: skip
+    assert result.exit_code == 2
+    assert "Use softseg migrate" in result.output

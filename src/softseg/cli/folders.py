@@ -7,7 +7,7 @@ import typer
 
 from softseg.cli.console import err, guarded, out
 from softseg.cli.options import FolderArgument, LanguageOption, TableArgument, split_names
-from softseg.errors import NotConverged
+from softseg.errors import NotConverged, UsageError
 from softseg.wording import number, say
 
 
@@ -26,10 +26,13 @@ def score(
 ) -> None:
     """Give the customers of another table their memberships."""
     from softseg.runs.folder import open_run
+    from softseg.runs.migrate import is_migration
     from softseg.runs.rewrite import score_file
 
     run = open_run(folder, language or "en")
     spoken = language or run.manifest.options.language
+    if is_migration(run):
+        raise UsageError(say("migrate.score", spoken))
     scored = score_file(run, table, out_file, unseen=unseen, language=spoken)
     counts = scored.verdicts
     out(
@@ -58,10 +61,12 @@ def report(
 ) -> None:
     """Write the report again: in another language, or with names for the segments."""
     from softseg.runs.folder import REPORT, open_run
+    from softseg.runs.migrate import is_migration, migrate_again
     from softseg.runs.rewrite import write_again
 
     run = open_run(folder, language or "en")
-    run = write_again(run, language=language, names=split_names(names))
+    again = migrate_again if is_migration(run) else write_again
+    run = again(run, language=language, names=split_names(names))
     spoken = run.manifest.options.language
     out(say("cli.report", spoken, path=str(run.folder / REPORT)))
     _leave_if_failed(run.manifest.gate, spoken)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -71,6 +71,9 @@ class Migrated:
     def passed(self) -> bool:
         """Whether the gate let the fit through."""
         return self.diagnosis.status == "good"
+
+    partial = False
+    """A run of a panel is whole or not written."""
 
 
 def read_panel(path: Path, schema: Schema) -> "Panel":
@@ -154,7 +157,8 @@ def migrate(
             fit=fitted.verdict.status if fitted.verdict else UNJUDGED,
         )
         with staged(folder, language) as stage:
-            _write(stage, tree, panel, options)
+            members = states_frame(tree["membership"].to_dataset(), panel)
+            _write(stage, tree, members, options)
             manifest = publish(stage, folder, manifest, old, language)
         chains.clear()
     notes = panel.notes.lines(language)
@@ -185,19 +189,79 @@ def _fit(
     )
 
 
-def _write(stage: Path, tree: "xr.DataTree", panel: "Panel", options: Options) -> None:
+def migrate_again(
+    run: Run, *, language: Literal["en", "de"] | None = None, names: tuple[str, ...] = ()
+) -> Run:
+    """Write the files of a folder again, in another language or with other names, without fitting.
+
+    Raises
+    ------
+    FolderLocked
+        Where another process writes to the folder.
+    FileError
+        Where a file is damaged or cannot be written.
+    UsageError
+        Where names are too few, too many or twice the same.
+    """
+    from softseg.results.migration.assemble import rename_states
+    from softseg.results.tree import schema_from_tree, set_attribute
+
+    old = run.manifest.options
+    update: dict[str, Any] = {"language": language or old.language, "names": names or old.names}
+    options = Options(**(old.model_dump() | update))
+    check_names(options)
+    with locked(run.folder, options.language):
+        tree = run.tree()
+        before = _state_names(tree)
+        if names:
+            rename_states(tree, list(names))
+        after = _state_names(tree)
+        schema = schema_from_tree(tree).model_copy(update={"language": options.language})
+        set_attribute(tree, "schema", schema.to_json())
+        set_attribute(tree, "language", options.language)
+        manifest = run.manifest.model_copy(
+            update={"options": options, "used_schema": json.loads(schema.to_json())}
+        )
+        members = _renamed(run.verify(STATES), dict(zip(before, after, strict=True)))
+        with staged(run.folder, options.language) as stage:
+            _write(stage, tree, members, options)
+            manifest = publish(
+                stage, run.folder, manifest, manifest_of(run.folder), options.language
+            )
+    return Run(run.folder, manifest)
+
+
+def _state_names(tree: "xr.DataTree") -> list[str]:
+    return [str(name) for name in tree["membership"].to_dataset()[STATE].values]
+
+
+def _renamed(path: Path, names: dict[str, str]) -> "pd.DataFrame":
+    """Return a table of states with the states called otherwise."""
+    import pandas as pd
+
+    found = pd.read_csv(path, dtype={"top": str}, encoding="utf-8-sig")
+    columns = {
+        f"{old} {measure}": f"{new} {measure}"
+        for old, new in names.items()
+        for measure in ("mean", "lower", "upper")
+    }
+    found["top"] = found["top"].map(lambda label: names.get(label, label))
+    return found.rename(columns=columns)
+
+
+def _write(stage: Path, tree: "xr.DataTree", members: "pd.DataFrame", options: Options) -> None:
     """Write every file of a run but the manifest."""
     from softseg.report.migration.page import write_migration_report
     from softseg.results.exports import write_profiles
     from softseg.results.storage import save
+    from softseg.results.tree import schema_from_tree
 
     language = options.language
     write_csv(stage / TRANSITIONS, transitions_frame(tree), language)
-    members = states_frame(tree["membership"].to_dataset(), panel)
     write_csv(stage / STATES, members, language)
     write_profiles(stage / PROFILES, tree["profile"].to_dataset(), language)
     save(tree, stage / POSTERIOR, language)
-    replace_file(stage / SCHEMA, panel.schema.to_toml().encode(), language)
+    replace_file(stage / SCHEMA, schema_from_tree(tree).to_toml().encode(), language)
     figures: dict[str, str] = {}
     write_migration_report(tree, stage / REPORT, language, figures)
     for name, svg in figures.items():
@@ -235,6 +299,11 @@ def states_frame(members: "xr.Dataset", panel: "Panel") -> "pd.DataFrame":
     return pd.DataFrame(columns)
 
 
+def is_migration(run: Run) -> bool:
+    """Return whether a run is that of a panel."""
+    return "migration" in run.manifest.used_schema
+
+
 def model_of(run: Run) -> "SegmentMigration":
     """Return the fitted model of a run folder.
 
@@ -248,7 +317,7 @@ def model_of(run: Run) -> "SegmentMigration":
     from softseg.estimators.migration import SegmentMigration
 
     language = run.manifest.options.language
-    if "migration" not in run.manifest.used_schema:
+    if not is_migration(run):
         raise FileError(say("migrate.other_kind", language))
     return SegmentMigration.load(run.verify(POSTERIOR))
 

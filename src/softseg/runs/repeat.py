@@ -10,6 +10,7 @@ from softseg.runs.choice import read_choice
 from softseg.runs.continuing import read_continuity
 from softseg.runs.folder import MEMBERSHIPS, POSTERIOR, Run
 from softseg.runs.manifest import Manifest
+from softseg.runs.migrate import STATES, Migrated, is_migration, migrate
 from softseg.runs.segment import Outcome, segment
 from softseg.wording import say
 
@@ -38,7 +39,7 @@ class Difference:
     @property
     def same(self) -> bool:
         """Whether draws and memberships are the same, bit for bit."""
-        return not self.data and POSTERIOR not in self.files and MEMBERSHIPS not in self.files
+        return not self.data and not {POSTERIOR, MEMBERSHIPS, STATES} & set(self.files)
 
     def text(self, language: str = "en") -> list[str]:
         """Return what differs, in sentences."""
@@ -60,7 +61,7 @@ def rerun(
     table: Path | None = None,
     cores: int | None = None,
     progress: "Progress | None" = None,
-) -> tuple[Outcome, Difference]:
+) -> tuple[Outcome | Migrated, Difference]:
     """Do a run again, into another folder, and say what differs.
 
     Parameters
@@ -84,11 +85,15 @@ def rerun(
     path = run.table if table is None else table
     if not path.is_file():
         raise FileError(say("rerun.no_table", language, name=manifest.table))
+    given, options = manifest.schema_of("given"), manifest.options
+    if is_migration(run):
+        moved = migrate(path, given, options, folder, cores=cores, progress=progress)
+        return moved, compare_runs(manifest, moved.run.manifest)
     choice = read_choice(run.folder, manifest.data_hash)
     outcome = segment(
         path,
-        manifest.schema_of("given"),
-        manifest.options,
+        given,
+        options,
         folder,
         cores=cores,
         progress=progress,

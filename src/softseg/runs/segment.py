@@ -179,6 +179,8 @@ def segment(
     """
     table, folder, language = Path(table), Path(folder), options.language
     check_names(options)
+    if schema.migration is not None:
+        raise UsageError(say("runs.panel", language))
     if previous is not None:
         from softseg.runs.continuing import refuse_unidentified
 
