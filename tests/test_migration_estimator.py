@@ -8,10 +8,11 @@ from sklearn.exceptions import NotFittedError
 
 from small_migration import small_model, small_synthetic
 from softseg import SegmentMigration, SegmentMixture
-from softseg.errors import NotConverged, SchemaError, UsageError
+from softseg.errors import DataError, NotConverged, SchemaError, UsageError
 from softseg.inference.verdicts import Check, Diagnosis
 from softseg.names import CHURNED
 from softseg.results.storage import save
+from softseg.tables.prepare import TableWarning
 
 
 def test_what_it_says_of_transitions() -> None:
@@ -129,3 +130,10 @@ def test_a_fit_that_the_gate_refused_prints_no_table() -> None:
     with pytest.raises(NotConverged, match="Do not read these segments"):
         model.projection(3)
     assert "mean" in model.transitions(identified_only=False)
+
+
+def test_too_few_rows_are_refused_unless_asked_for() -> None:
+    found = small_synthetic()
+    few = found.frame[found.frame["customer"].isin(found.frame["customer"].unique()[:8])]
+    with pytest.warns(TableWarning), pytest.raises(DataError, match="Take fewer segments"):
+        SegmentMigration(found.schema, 6).fit(few)

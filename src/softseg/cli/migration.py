@@ -61,6 +61,10 @@ def migrate(
     names: Annotated[
         str | None, typer.Option(help='Names of the segments, largest first: "A,B,C".')
     ] = None,
+    allow_few_rows: Annotated[
+        bool,
+        typer.Option("--allow-few-rows", help="Fit below 2 rows per free parameter too."),
+    ] = False,
     language: LanguageOption = None,
 ) -> None:
     """Fit a panel: where customers go from period to period, and when they leave."""
@@ -79,6 +83,7 @@ def migrate(
         starts=starts,
         seed=seed,
         names=split_names(names),
+        allow_few_rows=allow_few_rows,
         language=spoken,
     )
     folder = out_folder or Path(f"{panel.stem}-migration")

@@ -41,8 +41,8 @@ class SegmentMigration(BaseEstimator):
         Number of segments K, without the state churned.
     method
         ``"auto"``, ``"laplace"``, ``"gibbs"`` or ``"nuts"``.
-    n_draws, n_tune, n_chains, n_starts, seed, cores, progress
-        As in `SegmentMixture`.
+    n_draws, n_tune, n_chains, n_starts, seed, cores, allow_few_rows, progress
+        As in `SegmentMixture`; rows are those of the panel.
 
     Attributes
     ----------
@@ -79,6 +79,7 @@ class SegmentMigration(BaseEstimator):
         n_starts: int = 10,
         seed: int = 1,
         cores: int | None = None,
+        allow_few_rows: bool = False,
         progress: "Progress | None" = None,
     ) -> None:
         self.schema = schema
@@ -90,6 +91,7 @@ class SegmentMigration(BaseEstimator):
         self.n_starts = n_starts
         self.seed = seed
         self.cores = cores
+        self.allow_few_rows = allow_few_rows
         self.progress = progress
 
     def fit(self, frame: Any, y: None = None) -> Self:
@@ -122,6 +124,7 @@ class SegmentMigration(BaseEstimator):
             n_starts=whole_number(self.n_starts, "n_starts", least=1),
             seed=whole_number(self.seed, "seed", least=0),
             cores=self.cores,
+            allow_few_rows=self.allow_few_rows,
             progress=self.progress,
         )
         self.posterior_ = assemble_migration(fitted)

@@ -186,6 +186,7 @@ def _fit(
         cores=cores,
         progress=progress,
         checkpoint=chains,
+        allow_few_rows=options.allow_few_rows,
     )
 
 

@@ -18,8 +18,10 @@ from softseg.likelihood.histories import Histories, histories_of
 from softseg.likelihood.statistics import Statistics, reduce
 from softseg.models.latent_markov import LatentMarkov, specify_markov, sticky
 from softseg.models.mixture import Values
+from softseg.tables.check import check_rows
 from softseg.tables.panel.migration import MigrationSchema
 from softseg.tables.panel.panel import Panel
+from softseg.tables.prepare import refuse_and_warn
 from softseg.tables.schema import Schema
 
 
@@ -146,6 +148,7 @@ def fit_markov(
     seed: int,
     cores: int | None = None,
     progress: Progress | None = None,
+    allow_few_rows: bool = False,
     **more: Any,
 ) -> MarkovFit:
     """Return the judged posterior draws of a latent Markov model with so many segments.
@@ -160,9 +163,13 @@ def fit_markov(
         Fixes every draw, whatever the number of cores.
     cores
         Threads; all of the machine's by default.
+    allow_few_rows
+        Fit even with fewer than 2 rows per free parameter.
 
     Raises
     ------
+    DataError
+        Where the panel has fewer.
     SchemaError
         Where the schema has no entry on migration.
     UsageError
@@ -173,6 +180,9 @@ def fit_markov(
     report("reduce", 0.0)
     layout = lay_out(panel)
     model = model_for(panel, layout, n_segments)
+    n_rows, n_parameters = float(panel.table.count.sum()), model.n_parameters
+    faults = check_rows(n_rows, n_parameters, allow_few_rows=allow_few_rows)
+    refuse_and_warn(faults, panel.schema.language)
     rng_sample, rng_check = np.random.default_rng(seed).spawn(2)
     sampled = sample_markov(
         layout.statistics,
