@@ -20,7 +20,10 @@ from softseg.inference.verdicts import Check, Diagnosis
 from softseg.models.mixture import Values
 from softseg.names import SHARE, parameter_name
 
-__all__ = ["BOUNDS", "Check", "Diagnosis", "ModeSummary", "diagnose", "quantities"]
+__all__ = [
+    "BOUNDS", "Check", "Diagnosis", "ModeSummary", "diagnose", "judge_independent", "judge_paired",
+    "quantities",
+]  # fmt: skip
 
 BOUNDS: Final[Mapping[str, float]] = {
     "rhat": 1.01,
@@ -35,6 +38,7 @@ BOUNDS: Final[Mapping[str, float]] = {
     "permutations": 0.01,
     "modes": 2.0,
     "sizes": 5.0,
+    "renewed": 0.99,
 }
 """What each check is held against."""
 
@@ -118,6 +122,34 @@ def diagnose(
         _sizes(mean_sizes),
     ]
     return Diagnosis(method, tuple(checks))
+
+
+def judge_paired(
+    values: Values, log_likelihood: Array, accepted: Array, *, method: str
+) -> Diagnosis:
+    """Return the judgement of draws that are made one for each draw of another posterior.
+
+    Parameters
+    ----------
+    values, log_likelihood
+        As in `diagnose`.
+    accepted
+        Share of the moves accepted for each draw, (chain, draw). A draw without any still stands
+        where the one before did, although it belongs to another draw of the other posterior.
+    """
+    renewed = np.asarray(accepted) > 0.0
+    worst = f"chain[{int(np.argmin(renewed.mean(axis=1))) + 1}]"
+    details: dict[str, float | str] = {"accepted": float(np.mean(accepted))}
+    checks = [
+        *_mixing(*quantities(values, log_likelihood)),
+        _check("renewed", float(renewed.mean()), worst, details),
+    ]
+    return Diagnosis(method, tuple(checks))
+
+
+def judge_independent(*, method: str) -> Diagnosis:
+    """Return the judgement of independent draws of a posterior in closed form."""
+    return Diagnosis(method, tuple(_no_mixing()))
 
 
 def quantities(values: Values, log_likelihood: Array) -> tuple[list[str], Array]:

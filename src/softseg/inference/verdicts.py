@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from softseg.wording import number, percent, say
 
-SHARES = ("labels", "permutations")
+SHARES = ("labels", "permutations", "renewed")
 """Checks whose value is a share."""
 INTERRUPTED: Final = "chains"
 """Check that is there only where a run was interrupted."""
@@ -29,7 +29,7 @@ class Check:
     name
         Key of the check: ``rhat``, ``ess_bulk``, ``ess_tail``, ``pareto_k``, ``importance_ess``,
         ``explored``, ``divergences``, ``bfmi``, ``labels``, ``permutations``, ``modes``, ``sizes``;
-        ``chains`` after an interrupt.
+        ``renewed`` for draws in pairs; ``chains`` after an interrupt.
     applies
         False where the method or a single segment leaves nothing to check.
     passed
@@ -179,6 +179,7 @@ SIGNS = {
     "permutations": "<",
     "modes": "≥",
     "sizes": "≥",
+    "renewed": "≥",
     INTERRUPTED: "≥",
 }
 

@@ -10,7 +10,7 @@ vector instructions of the loops over histories. As the longest come first, thos
 in a period are always the first ones, and shorter histories need no padding.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -100,23 +100,28 @@ class Histories:
                 found[first : first + end - at, t] = np.arange(at, end)
         return found
 
+    def whole(self) -> "Whole":
+        """Return the distinct histories as rows of matrices."""
+        places = self.places()
+        return Whole(
+            codes=np.where(places >= 0, self.steps.codes[places], -1).astype(np.int64),
+            profiles=np.where(places >= 0, self.steps.profiles[places], 0).astype(np.int64),
+            begins=self.steps.begins.astype(np.int64),
+            count=self.steps.times,
+            length=self.length,
+        )
+
     def take(
         self, chosen: NDArray[np.intp], statistics: Statistics
     ) -> "tuple[Histories, Statistics]":
         """Return some of the histories with the patterns that they use."""
-        places, n = self.places()[chosen], statistics.n_patterns
-        codes = np.where(places >= 0, self.steps.codes[places], -1)
+        own, n = self.whole().take(chosen), statistics.n_patterns
+        codes = own.codes
         used = np.unique(codes[(codes >= 0) & (codes < n)])
         part = statistics.take(used)
         new = np.append(np.full(n, -1), len(used) + np.arange(N_SIGNS))
         new[used] = np.arange(len(used))
-        whole = _Whole(
-            codes=np.where(codes >= 0, new[codes], -1),
-            profiles=np.where(places >= 0, self.steps.profiles[places], 0),
-            begins=self.steps.begins[chosen].astype(np.int64),
-            count=self.steps.times[chosen],
-            length=self.length[chosen],
-        )
+        whole = replace(own, codes=np.where(codes >= 0, new[codes], -1))
         times = np.zeros(len(used) + N_SIGNS)
         weights = np.repeat(whole.count, whole.length)
         np.add.at(times, whole.codes[whole.codes >= 0], weights)
@@ -129,14 +134,29 @@ class Histories:
 
 
 @dataclass(frozen=True)
-class _Whole:
-    """Histories as rows of matrices (history, period), −1 where there is no step."""
+class Whole:
+    """Histories as rows of matrices (history, period), −1 where there is no step.
+
+    Attributes
+    ----------
+    codes, profiles
+        As in `Steps`, (history, period).
+    begins, count, length
+        As in `Steps` and `Histories`, (history,).
+    """
 
     codes: Integers
     profiles: Integers
     begins: Integers
     count: Array
     length: Integers
+
+    def take(self, chosen: NDArray[np.intp]) -> "Whole":
+        """Return some of the rows, (history,)."""
+        return Whole(
+            self.codes[chosen], self.profiles[chosen], self.begins[chosen], self.count[chosen],
+            self.length[chosen],
+        )  # fmt: skip
 
     def histories(
         self, quiet: NDArray[np.bool_], n_churns: int, n_profiles: int, n_begins: int
@@ -232,7 +252,7 @@ def histories_of(
     begins = np.zeros(n_histories, dtype=np.int64)
     if begin is not None:
         begins[:] = begin
-    whole = _Whole(
+    whole = Whole(
         matrices[0],
         matrices[1],
         begins,
