@@ -86,6 +86,13 @@ class BetaGeometric:
             found[:, y] = exact.mean(axis=0)
         return _or_gone(found, self.alive(c))
 
+    def drawn_after(self, c: Customers, t: float, rng: np.random.Generator) -> Array:
+        """Return drawn transactions of customers in a time after T, (customer,)."""
+        alive = rng.random(len(c.x)) < self.alive(c)
+        orders = rng.poisson(rng.gamma(self.r + c.x, 1.0 / (self.alpha + c.T)) * t)
+        leave = np.maximum(rng.beta(self.a, self.b + c.x), 1e-12)
+        return alive * np.minimum(orders, rng.geometric(leave))
+
 
 def _beta_geometric_mean(r: Array, alpha: Array, a: float, b: Array, t: Array) -> Array:
     whole = (a + b - 1.0) / (a - 1.0)
@@ -153,6 +160,13 @@ class Pareto:
         mean = rate * np.minimum(rng.exponential(1.0, leave.shape) / leave, t)
         found = np.stack([poisson.pmf(y, mean).mean(axis=0) for y in range(most + 1)], axis=1)
         return _or_gone(found, self.alive(c))
+
+    def drawn_after(self, c: Customers, t: float, rng: np.random.Generator) -> Array:
+        """Return drawn transactions of customers in a time after T, (customer,)."""
+        alive = rng.random(len(c.x)) < self.alive(c)
+        rate = rng.gamma(self.r + c.x, 1.0 / (self.alpha + c.T))
+        leave = np.maximum(rng.gamma(self.s, 1.0 / (self.beta + c.T)), 1e-300)
+        return alive * rng.poisson(rate * np.minimum(rng.exponential(1.0, len(c.x)) / leave, t))
 
 
 def _pareto_mean(r: Array, alpha: Array, s: float, beta: Array, t: Array) -> Array:

@@ -65,7 +65,9 @@ def test_probabilities_of_counts_agree_with_their_mean(model: BetaGeometric | Pa
     np.testing.assert_allclose(mean, model.expected_after(c, 39.0), rtol=0.03)
 
 
-def test_the_shifted_beta_geometric_meets_the_published_fit(reference_data: Callable[[str], Path]) -> None:
+def test_the_shifted_beta_geometric_meets_the_published_fit(
+    reference_data: Callable[[str], Path],
+) -> None:
     table = pd.read_csv(reference_data("sbg_retention.csv"))
     for name, expected, height in (
         ("highend", [0.66809, 3.8061], -1611.15815),
