@@ -1,7 +1,7 @@
 """Time one pass over the histories, stage by stage: value and gradient, and a Gibbs sweep's draw.
 
 ``python -m benchmarks.migration.kernel`` adds one line per case to ``results/kernel.jsonl``. Times
-are CPU milliseconds on one core, the best of several repetitions, because the machine may be shared.
+are CPU milliseconds on one core, the best of several repetitions: the machine may be shared.
 """
 
 import argparse

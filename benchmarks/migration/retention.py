@@ -95,7 +95,9 @@ def latent_markov(seen: Array, k: int, n_years: int) -> tuple[Array, dict[str, A
     column = IndicatorSchema(family="bernoulli", priors={"probability": even})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        table = prepare(pd.DataFrame({"there": [True, False]}), Schema(indicators={"there": column}))
+        table = prepare(
+            pd.DataFrame({"there": [True, False]}), Schema(indicators={"there": column})
+        )
     statistics = reduce(table)
     histories = histories_of(
         statistics, row=np.array(row), sign=np.array(sign), start=np.array(start), churns=True,

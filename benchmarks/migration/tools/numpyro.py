@@ -1,7 +1,7 @@
 """numpyro's NUTS on the hidden Markov model with the states summed out by a scan.
 
-Everything of a panel is an argument of the compiled function, so that the warm run compiles nothing.
-Single precision, where the chains converge, is the faster one and the default.
+Everything of a panel is an argument of the compiled function, so that the warm run compiles
+nothing. Single precision, where the chains converge, is the faster one and the default.
 """
 
 import os
@@ -87,9 +87,7 @@ def run(panel: Panel, seed: int, lap: Callable[[str], None]) -> dict[str, Any]:
     sampler = _kept["sampler"]
     if CHAINS == 1:
         stacked = free
-    sampler.run(
-        jax.random.PRNGKey(seed), given, init_params=stacked, extra_fields=("num_steps",)
-    )
+    sampler.run(jax.random.PRNGKey(seed), given, init_params=stacked, extra_fields=("num_steps",))
     sites = jax.block_until_ready(sampler.get_samples(group_by_chain=True))
     lap("draws")
     steps = np.asarray(sampler.get_extra_fields(group_by_chain=True)["num_steps"])
