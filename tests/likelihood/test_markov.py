@@ -115,8 +115,8 @@ def test_filtered_and_smoothed_probabilities(churn: str) -> None:
     begin, moves = matrices(space, values)
     theta = np.ascontiguousarray(theta_of(model, values))
     density, _, _, _ = emissions(space.plan, theta, space.sequences, model.n_states)
-    filtered, _ = filtered_of(case.histories.steps, density, begin, moves)
-    smoothed = smoothed_of(case.histories.steps, density, begin, moves)
+    filtered, _ = filtered_of(space.sequences, density, begin, moves)
+    smoothed = smoothed_of(space.sequences, density, begin, moves)
     places = case.histories.places()
     last = places[np.arange(len(places)), case.histories.length - 1]
     np.testing.assert_allclose(smoothed[last], filtered, atol=1e-12)

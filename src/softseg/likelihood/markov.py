@@ -49,6 +49,9 @@ COMPILED = FAST
 class Sequences(NamedTuple):
     """Patterns and histories, as compiled code reads them.
 
+    The patterns stand in the order in which the steps first show them, so that the passes over
+    the steps walk through memory instead of leaping; the codes of `steps` are those of this order.
+
     Attributes
     ----------
     dense, joined, times, log_base
@@ -67,8 +70,20 @@ class Sequences(NamedTuple):
 
 def sequences_of(statistics: Statistics, histories: Histories) -> Sequences:
     """Return the patterns and histories of a panel as compiled code reads them."""
-    s, h = statistics, histories
-    return Sequences(s.dense, s.joined, s.count, s.log_base, h.quiet.astype(np.int64), h.steps)
+    s, codes = statistics, histories.steps.codes
+    first = np.full(s.n_patterns + N_SIGNS, len(codes))
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of several places the last one written stays
+    order = np.argsort(first[: s.n_patterns], kind="stable")
+    new = np.arange(s.n_patterns + N_SIGNS, dtype=np.int32)
+    new[order] = np.arange(s.n_patterns, dtype=np.int32)
+    return Sequences(
+        np.ascontiguousarray(s.dense[:, order]),
+        s.joined._replace(codes=np.ascontiguousarray(s.joined.codes[:, order])),
+        s.count[order],
+        s.log_base[order],
+        histories.quiet[order].astype(np.int64),
+        histories.steps._replace(codes=new[codes]),
+    )
 
 
 LEAST = 1e-300
@@ -225,37 +240,50 @@ def backward_block(
 
 
 @njit(**COMPILED)
-def sample_block(steps, b, density, moves, alpha, members, begun, crossed, rng):  # pragma: no cover
-    """As `backward_block`, with every customer's states drawn, from the last step backwards."""
+def sample_block(steps, b, moves, alpha, members, begun, crossed, rng):  # pragma: no cover
+    """As `backward_block`, with every customer's states drawn, from the last step backwards.
+
+    One customer of every history is drawn at a time: the customers of a period do not wait for
+    each other, as the periods of a customer do.
+    """
     n_states = moves.shape[1]
+    S, lane = U(n_states), U(LANES)
     first, last = steps.blocks[b], steps.blocks[b + 1] - 1
+    who, after = np.empty(LANES, dtype=np.int64), np.empty(LANES, dtype=np.int64)
     ends = np.empty(n_states)
-    row = last
-    for i in range(steps.rows[first + 1] - steps.rows[first] - 1, -1, -1):
-        longest = row
-        while longest + 1 <= last and steps.rows[longest + 2] - steps.rows[longest + 1] > i:
-            longest += 1
-        while steps.rows[longest + 1] - steps.rows[longest] <= i:
-            longest -= 1
-        row = longest
-        for _ in range(int(steps.times[b * LANES + i])):
-            after = -1
-            for r in range(longest, first - 1, -1):
-                t, at, end = r - first, steps.rows[r] + i, 0.0
+    left, turn = steps.rows[first + 1] - steps.rows[first], 0
+    for i in range(left):
+        who[i] = i
+    while left > 0:
+        after[:] = -1
+        for row in range(last, first - 1, -1):
+            at, n = U(steps.rows[row]), steps.rows[row + 1] - steps.rows[row]
+            for w in range(left):
+                if who[w] >= n:
+                    break
+                i, to = U(who[w]), after[who[w]]
+                here, end = U((row - first) * n_states) * lane + i, 0.0
+                profile = 0 if to < 0 else steps.profiles[U(steps.rows[row + 1]) + i]
                 for s in range(n_states):
-                    part = alpha[(t * n_states + s) * LANES + i]
-                    if after >= 0:
-                        part *= moves[steps.profiles[steps.rows[r + 1] + i], s, after]
-                    end += part
+                    part = alpha[here + U(s) * lane]
+                    end += part if to < 0 else part * moves[profile, s, to]
                     ends[s] = end
                 u, s = rng.random() * end, 0
-                while s < n_states - 1 and u >= ends[s]:
-                    s += 1
-                members[steps.codes[at] * n_states + s] += 1.0
-                if after >= 0:
-                    crossed[steps.profiles[steps.rows[r + 1] + i], s, after] += 1.0
-                after = s
-            begun[steps.begins[b * LANES + i], after] += 1.0
+                for j in range(n_states - 1):
+                    s += u >= ends[j]
+                members[U(steps.codes[at + i]) * S + U(s)] += 1.0
+                if to >= 0:
+                    crossed[profile, s, to] += 1.0
+                if row == first:
+                    begun[steps.begins[U(b * LANES) + i], s] += 1.0
+                after[i] = s
+        turn += 1
+        kept = 0
+        for w in range(left):
+            if steps.times[b * LANES + who[w]] > turn:
+                who[kept] = who[w]
+                kept += 1
+        left = kept
 
 
 @njit(**COMPILED)
@@ -319,14 +347,14 @@ def sampled_of(steps, density, begin, moves, rng):  # pragma: no cover
         n = steps.rows[steps.blocks[b] + 1] - steps.rows[steps.blocks[b]]
         for i in range(n):
             log_lik += steps.times[b * LANES + i] * by_lane[i]
-        sample_block(steps, b, density, moves, alpha, members, begun, crossed, rng)
+        sample_block(steps, b, moves, alpha, members, begun, crossed, rng)
     return log_lik, members, begun, crossed
 
 
 @njit(**COMPILED)
-def filtered_of(steps, density, begin, moves):  # pragma: no cover
+def filtered_of(sequences, density, begin, moves):  # pragma: no cover
     """Last α (history, state) and log densities (history,) of every history."""
-    n_states = moves.shape[1]
+    steps, n_states = sequences.steps, moves.shape[1]
     alpha, scale = bench(steps, n_states)
     by_lane = np.empty(LANES)
     n_histories = len(steps.times)
@@ -345,9 +373,9 @@ def filtered_of(steps, density, begin, moves):  # pragma: no cover
 
 
 @njit(**COMPILED)
-def smoothed_of(steps, density, begin, moves):  # pragma: no cover
+def smoothed_of(sequences, density, begin, moves):  # pragma: no cover
     """Probability of every state at every step given the whole history, (step, state)."""
-    n_states = moves.shape[1]
+    steps, n_states = sequences.steps, moves.shape[1]
     alpha, scale = bench(steps, n_states)
     by_lane = np.empty(LANES)
     smoothed = np.empty((len(steps.codes), n_states))

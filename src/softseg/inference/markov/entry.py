@@ -59,11 +59,11 @@ def markov_engine(space: MarkovSpace) -> Native:
     """
     if problem := obstacle():
         raise UsageError(f"Use method='gibbs' or 'laplace': {problem}.")
-    s, steps, chain = space.statistics, space.sequences.steps, space.chain
+    s, chain = space.sequences, space.chain
     places = np.array([chain.n_states, chain.first, chain.begin], dtype=np.int64)
     arrays: tuple[Any, ...] = (
-        *space.plan, space.coordinate, s.dense, *s.joined, s.count, s.log_base,
-        space.sequences.quiet, *steps, places, chain.design, chain.begin_design,
+        *space.plan, space.coordinate, s.dense, *s.joined, s.times, s.log_base, s.quiet,
+        *s.steps, places, chain.design, chain.begin_design,
     )  # fmt: skip
     ready = tuple(np.ascontiguousarray(np.atleast_1d(array)) for array in arrays)
     return Native(space, Density(entry(), ready, space.size))

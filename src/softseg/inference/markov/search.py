@@ -142,11 +142,14 @@ def explore(
 
 
 def _climbed(climber: Climber, modes: Modes, cores: int) -> Modes:
-    """Return the modes of a part climbed to the end on all histories."""
+    """Return the modes of a part climbed on all histories, near enough to tell them apart.
+
+    Newton goes the rest of the way where the curvature is taken.
+    """
     candidates: list[Mode] = [modes.best, *modes.near][:MOST_CLIMBED]
 
     def one(i: int, stop: Stop) -> Mode:
-        return climber.mode(climber.polished(candidates[i].values, TOLERANCE, stop))
+        return climber.mode(climber.polished(candidates[i].values, NEARLY, stop))
 
     found, _ = in_threads(one, len(candidates), max(cores, 1))
     return merged(None, found, modes.n_starts, climber.space.statistics.count)
