@@ -58,7 +58,7 @@ def test_enumerated_evidence_of_ten_rows(k, alpha, expected):
 
 
 def test_more_segments_than_permutations_are_summed_for():
-    """Six segments of ten rows overlap as much as they can: the piece is cut off, and it is right."""
+    """Six segments of ten rows overlap: the piece is cut off, and that is right."""
     found = bridged(ten_rows(), 6)
     assert found.labels == "restricted"
     assert found.error < 0.08
