@@ -1,11 +1,7 @@
 """Run folders: what stands in them, who may write, and that the same run writes the same bytes."""
 
-import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +9,9 @@ import pandas as pd
 import pytest
 
 from small_run import QUICK, TOO_SHORT, small_frame, write_small
-from softseg.errors import DataError, FileError, FolderLocked, UsageError
+from softseg.errors import DataError, FileError, UsageError
 from softseg.results.files import sha256
 from softseg.runs.chains import CHAINS
-from softseg.runs.choice import StoredChoice, read_choice
 from softseg.runs.continuing import read_continuity
 from softseg.runs.folder import (
     MEMBERSHIPS,
@@ -24,23 +19,13 @@ from softseg.runs.folder import (
     Run,
     open_run,
     publish,
-    remove_inside,
     staged,
 )
-from softseg.runs.lock import LOCK_NAME, locked
-from softseg.runs.manifest import MANIFEST, Manifest, Options, read_manifest, way_to
+from softseg.runs.manifest import MANIFEST, read_manifest
 from softseg.runs.repeat import compare_runs, rerun
 from softseg.runs.rewrite import score_file, write_again
 from softseg.runs.segment import segment
 from softseg.tables.schema import Schema
-
-CHOICE = StoredChoice(
-    "abc",
-    2,
-    (("choose.recommended", {"k": 2}), ("choose.bic", {"bic": 2, "icl": 2})),
-    ({"n_segments": 1, "bic": 10.5}, {"n_segments": 2, "bic": 9.25}),
-    ([[70.0, 50.0]],),
-)
 
 
 @pytest.fixture(scope="module")
@@ -61,42 +46,6 @@ def copied(made: Run, tmp_path: Path) -> Run:
 def all_bytes(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-# --- the lock
-
-
-def test_a_locked_folder_is_refused_until_it_is_free(tmp_path: Path) -> None:
-    with locked(tmp_path / "run"):
-        assert (tmp_path / "run" / LOCK_NAME).read_text() == f"{os.getpid()}\n"
-        with pytest.raises(FolderLocked, match=f"another run \\(process {os.getpid()}\\)"):
-            locked(tmp_path / "run").__enter__()
-    assert not (tmp_path / "run" / LOCK_NAME).exists()
-    with locked(tmp_path / "run"):
-        pass
-
-
-def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
-    code = (
-        "import sys, time\nfrom softseg.runs.lock import locked\n"
-        "with locked(sys.argv[1]):\n    print('held', flush=True)\n    time.sleep(60)\n"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        with pytest.raises(FolderLocked, match=f"process {process.pid}"):
-            locked(tmp_path).__enter__()
-        os.kill(process.pid, signal.SIGKILL)
-    assert (tmp_path / LOCK_NAME).exists()
-    with locked(tmp_path):
-        assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
-
-
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileError, match="could not be written"):
-        locked(tmp_path / "file").__enter__()
 
 
 # --- what is in the folder
@@ -313,46 +262,9 @@ def test_a_folder_of_two_runs_is_refused(copied: Run) -> None:
         copied.tree()
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"{", "no manifest of it, or it is damaged"),
-        (b"[]", "no manifest of it, or it is damaged"),
-        (b'{"softseg_manifest": 1}', "no manifest of it, or it is damaged"),
-        (b'{"softseg_manifest": 2}', "Update softseg"),
-    ],
-)
-def test_a_strange_manifest_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
-    (tmp_path / MANIFEST).write_bytes(content)
-    with pytest.raises(FileError, match=words):
-        read_manifest(tmp_path)
-
-
-def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"manifest\.json cannot be read"):
-        open_run(tmp_path)
-
-
 def test_a_manifest_reads_back_as_written(made: Run, tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_bytes(made.manifest.to_bytes())
     assert read_manifest(tmp_path / MANIFEST) == made.manifest
-
-
-def test_no_file_outside_the_folder_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "precious").write_text("")
-    remove_inside(tmp_path / "run", "../precious")
-    assert (tmp_path / "precious").exists()
-
-
-def test_half_written_files_of_a_killed_run_are_cleared(tmp_path: Path) -> None:
-    left = tmp_path / ".softseg-dead.tmp"
-    left.mkdir()
-    (left / "posterior.nc").write_text("half")
-    with staged(tmp_path) as stage:
-        assert not left.exists()
-        (stage / "figures" / "sizes.svg").write_text("<svg/>")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_run_leaves_the_one_before(
@@ -380,29 +292,6 @@ def test_files_of_the_run_before_are_removed(tmp_path: Path, made: Run) -> None:
         found = publish(stage, tmp_path, made.manifest, old)
     assert set(found.files) == {"report.html"}
     assert sorted(p.name for p in tmp_path.iterdir()) == [MANIFEST, "notes.txt", "report.html"]
-
-
-def test_the_way_to_the_table_is_relative(tmp_path: Path) -> None:
-    assert way_to(tmp_path / "a" / "t.csv", tmp_path / "b" / "run") == "../../a/t.csv"
-
-
-# --- the choice
-
-
-def test_a_choice_reads_back(tmp_path: Path) -> None:
-    CHOICE.write(tmp_path)
-    assert read_choice(tmp_path, "abc") == CHOICE
-    assert read_choice(tmp_path, "other data") is None
-    assert read_choice(tmp_path / "nowhere", "abc") is None
-    assert CHOICE.text()[0] == "Take 2 segments."
-    assert list(CHOICE.table["bic"]) == [10.5, 9.25]
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"data_hash": "abc"}'])
-def test_a_damaged_choice_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "choice.json").write_text(content)
-    with pytest.raises(FileError, match=r"Remove choice\.json"):
-        read_choice(tmp_path, "abc")
 
 
 # --- an earlier run
@@ -439,17 +328,3 @@ def test_an_earlier_run_that_failed_is_refused(named: Run, tmp_path: Path) -> No
     failed = Run(named.folder, named.manifest.model_copy(update={"gate": "failed"}))
     with pytest.raises(UsageError, match="Give an earlier run whose calculation passed"):
         segment(table, Schema.from_toml(schema), QUICK, tmp_path / "run", previous=failed)
-
-
-def test_a_damaged_record_of_an_earlier_run_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "continuity.json").write_text('{"links": [1]}')
-    with pytest.raises(FileError, match=r"continuity\.json"):
-        read_continuity(tmp_path)
-    assert read_continuity(tmp_path / "nowhere") is None
-
-
-def test_options_are_checked() -> None:
-    with pytest.raises(ValueError, match="greater than or equal to 1"):
-        Options(segments=0)
-    assert json.loads(Options(segments=3).model_dump_json())["segments"] == 3
-    assert Manifest.model_fields.keys() >= {"versions", "data_hash", "options", "files"}

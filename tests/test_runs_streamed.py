@@ -20,7 +20,8 @@ from softseg.tables import stream
 from softseg.tables.prepare import TableWarning
 
 FAMILIES = {"industry": "categorical", "online": "bernoulli", "orders": "poisson"}
-SCHEMA = schema_of(FAMILIES, opt_out="objects")
+EXPOSURES = {"orders": "years"}
+SCHEMA = schema_of(FAMILIES, EXPOSURES, opt_out="objects")
 OPTIONS = Options(segments=2, draws=400, tune=100, starts=4, csv=True)
 READ = "Reading this large file as a whole"
 
@@ -30,6 +31,7 @@ def frame() -> pd.DataFrame:
     rng = np.random.default_rng(5)
     known = truth(FAMILIES, (0.6, 0.4))
     made, _ = frame_of(FAMILIES, known, 700, rng, missing=0.05)
+    made["years"] = rng.choice([0.5, 1.0, 2.0], len(made))
     made["objects"] = rng.choice(["no", "yes"], 700, p=[0.9, 0.1])
     return made
 

@@ -59,6 +59,10 @@ def test_the_recommendation_is_said_in_sentences(choice, language):
 class _Stub:
     """What `recommend` reads of a candidate, with numbers of our choosing."""
 
+    @property
+    def compared(self) -> bool:
+        return self.usable and self.evidence.usable
+
     def __init__(self, k: int, elpd: float, bic: float, picture: float, *, refused: bool = False):
         n = 100
         self.n_segments, self.bic, self.icl, self.usable = k, bic, bic, not refused
@@ -152,6 +156,15 @@ def test_disagreement_is_said_in_words():
 def test_what_is_not_known_well_enough_is_not_used():
     found = _opinions(2, settled=False, error=0.9)
     assert set(found) == {"choose.no_evidence", "choose.occupied_unsettled"}
+
+
+def test_the_evidence_of_fits_that_failed_is_left_out_and_said():
+    stubs = [_Stub(k, e, -e, 3.0, refused=k == 3) for k, e in {1: 0.0, 2: 50.0, 3: 90.0}.items()]
+    found = dict(second_opinions(stubs, 2, None))  # type: ignore[arg-type]
+    assert found["choose.evidence"]["k"] == 2.0
+    assert found["choose.evidence_refused"] == {"k3": 3.0}
+    texts = _spoken_text("choose.evidence_refused", found["choose.evidence_refused"])
+    assert all("3" in text and "{" not in text for text in texts)
 
 
 def _spoken_text(key, values):

@@ -1,5 +1,7 @@
 """The gate: each check passes what is good, fails what is not, and says so in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from softseg.inference.diagnose import (
     mixing,
     quantities,
 )
-from softseg.inference.verdicts import join, quantity
+from softseg.inference.verdicts import Check, join, quantity
 from softseg.models.mixture import Values
 from softseg.wording import has, say
 
@@ -348,7 +350,7 @@ def test_importance_draws_are_judged_by_their_weights():
     ("name", "value", "word"),
     [
         ("pareto_k", 0.71, "outweighs"),
-        ("importance_ess", 399.0, "weighted"),
+        ("importance_ess", 399.0, "by weight"),
         ("explored", 5.1, "sight"),
     ],
 )
@@ -357,6 +359,25 @@ def test_importance_draws_fail_by_name(name, value, word):
     diagnosis = run(method="laplace", importance=figures)
     assert failed(diagnosis) == [name]
     assert word in diagnosis.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "excess"),
+    [
+        ("rhat", 1.02, 1.0),
+        ("ess_bulk", 200.0, 1.0),
+        ("importance_ess", 0.0, np.inf),
+        ("pareto_k", 1.05, 0.5),
+        ("divergences", 3.0, 3.0),
+        ("labels", np.nan, np.inf),
+    ],
+)
+def test_excess_is_a_share_of_the_bound(name, value, excess):
+    check = Check(name, True, False, value, BOUNDS[name])
+    assert check.excess == pytest.approx(excess)
+    assert replace(check, passed=True).excess == 0.0
+    fine = Check("sizes", True, True, 9.0, 5.0)
+    assert Diagnosis("nuts", (check, fine)).distance == pytest.approx((1, excess))
 
 
 def test_importance_draws_without_figures_have_not_passed():

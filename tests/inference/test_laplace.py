@@ -108,6 +108,37 @@ def test_systematic_resampling_takes_each_in_proportion(rng):
     assert np.all(np.abs(taken - 1000.0 * weights) < 1.0)
 
 
+@pytest.mark.parametrize("n", [300, 1000])
+def test_the_worth_of_plain_draws_is_that_of_their_means(rng, n):
+    """Weights times values that do not depend on them: the mean's variance is 1/worth.
+
+    Both losses are in it, the weights' and that of taking; 1/(1/ess + 1/n) is too pessimistic.
+    """
+    weights = rng.gamma(2.0, size=1000)
+    weights /= weights.sum()
+    values = rng.standard_normal((4000, 1000))
+    means = np.array([row[systematic(rng, weights, n)].mean() for row in values])
+    ess = 1.0 / np.square(weights).sum()
+    log_weights, nothing = np.log(weights), np.empty(0)
+    found = Importance(values.T, log_weights, nothing, 0.2, nothing, ess, 0.0, 0.1)
+    assert found.worth(n) == pytest.approx(1.0 / means.var(), rel=0.1)
+    assert found.worth(n) > 1.1 / (1.0 / ess + 1.0 / n)
+    assert found.worth(n) <= min(ess, n) * (1.0 + 1e-9)
+
+
+def test_resampled_draws_know_their_copies(rng):
+    table, _ = mixed_table(200, seed=2)
+    space = space_of(table, 2)
+    tops = summits(space, [space.values(np.zeros(space.size))])
+    found = sample_importance(space, tops, rng=rng)
+    draws = resampled(space, found, rng, 4, 1000)
+    times = np.unique(draws.log_likelihood, return_counts=True)[1]
+    ess = 4000.0**2 / np.square(times).sum()
+    assert draws.sample_stats["importance_ess"] == pytest.approx(ess)
+    assert ess == pytest.approx(found.worth(4000), rel=0.02)
+    assert draws.copies == pytest.approx(1.0 / ess - 1.0 / 4000.0)
+
+
 def test_resampled_draws_keep_their_log_likelihood(rng):
     table, _ = mixed_table(200, seed=2)
     space = space_of(table, 2)

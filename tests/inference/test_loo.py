@@ -9,7 +9,8 @@ from builders import mixed_table, schema_of
 from softseg.errors import UsageError
 from softseg.families.namespace import NUMPY
 from softseg.inference.criteria import bic, entropy, entropy_r2, icl
-from softseg.inference.loo import densities, difference, loo
+from softseg.inference.draws import Draws
+from softseg.inference.loo import densities, difference, efficiency_of, loo
 from softseg.inference.modes import find_modes
 from softseg.inference.psis import smooth
 from softseg.likelihood.kernel import memberships
@@ -87,6 +88,21 @@ def test_counts_are_customers():
     assert collapsed.elpd == pytest.approx(spread.elpd, rel=1e-12)
     assert collapsed.se == pytest.approx(spread.se, rel=1e-12)
     assert collapsed.p_loo == pytest.approx(spread.p_loo, rel=1e-9)
+
+
+def test_efficiency_of_copies_and_of_chains():
+    """Copies are told by the weights, chains by their autocorrelation; thinning mends both."""
+    nothing = Values(np.ones((4, 1000, 1)), {})
+    white = np.random.default_rng(1).normal(size=(4, 1000))
+    ess = {"importance_ess": np.full((4, 1000), 400.0)}
+    copies = Draws(nothing, white, ess, "laplace")
+    assert efficiency_of(copies, 4000) == pytest.approx(0.1, rel=1e-3)
+    assert efficiency_of(copies, 500) == pytest.approx(1 / (1 + 499 * (1 / 400 - 1 / 4000)))
+    assert efficiency_of(Draws(nothing, white), 500) > 0.9
+    slow = np.repeat(white[:, ::10], 10, axis=1)
+    assert efficiency_of(Draws(nothing, slow), 4000) == pytest.approx(0.1, rel=0.3)
+    assert efficiency_of(Draws(nothing, slow), 400) > 0.4
+    assert efficiency_of(Draws(Values(np.ones((1, 2, 1)), {}), white[:1, :2]), 2) == 1.0
 
 
 def test_difference_is_paired():

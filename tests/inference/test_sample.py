@@ -1,20 +1,23 @@
 """The whole way from statistics to judged draws: choice of the sampler, starts, verdict."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from builders import frame_of, mixed_table, schema_of, truth
 from softseg.errors import UsageError
+from softseg.inference.diagnose import BOUNDS, Check, Diagnosis
 from softseg.inference.fit import fit
 from softseg.inference.modes import find_modes
-from softseg.inference.sample import allowed, candidates, sample
+from softseg.inference.sample import _best, allowed, candidates, sample
 from softseg.inference.search import explore, search, strayed
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import specify
 from softseg.tables.prepare import prepare
 from softseg.tables.schema import IndicatorSchema, PriorSchema, Schema
-from softseg.wording import has
+from softseg.wording import LANGUAGES, has, say
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,31 @@ def test_an_unknown_method_names_the_known_ones():
     table, _ = mixed_table(40)
     with pytest.raises(UsageError, match=r"out of \['auto', 'laplace', .*\], got 'vb'"):
         allowed("vb", specify(table.schema, 2), reduce(table))  # type: ignore[arg-type]
+
+
+def _outcome(method, **failed):
+    checks = tuple(Check(n, True, False, v, BOUNDS[n]) for n, v in failed.items())
+    return SimpleNamespace(method=method, diagnosis=Diagnosis(method, checks))
+
+
+def test_where_no_method_passes_the_nearest_is_kept_and_that_is_said(monkeypatch):
+    monkeypatch.setattr(
+        "softseg.inference.sample.replace", lambda one, **f: SimpleNamespace(**vars(one) | f)
+    )
+    weights = _outcome("laplace", pareto_k=0.9)
+    little = _outcome("gibbs", rhat=1.011)
+    worst = _outcome("nuts", rhat=1.011, ess_bulk=300.0)
+    found = _best([weights, little, worst])
+    assert found.method == "gibbs"
+    assert found.reason == ("method.least", {"tried": "laplace, gibbs, nuts", "method": "gibbs"})
+    assert _best([weights, worst]).method == "laplace"
+    assert _best([weights, good := _outcome("nuts")]) is good
+    assert _best([weights]) is weights
+    partial = _outcome("nuts", rhat=1.5)
+    partial.diagnosis = partial.diagnosis.interrupted(2, 4)
+    assert _best([weights, partial]) is partial
+    for language in LANGUAGES:
+        assert "laplace, gibbs" in say(found.reason[0], language, **found.reason[1])
 
 
 def test_explorers_find_the_best_mode_that_em_was_not_given():

@@ -5,7 +5,7 @@ Ten rows with three answers, enumerated; one segment, in closed form; `values`, 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from softseg.inference.space import Space
 from softseg.inference.telescoping import Telescope
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import Mixture, specify
-from softseg.priors import Prior
+from softseg.priors import Prior, for_segments
 from softseg.tables.prepare import prepare
 from softseg.tables.schema import IndicatorSchema, Override, PriorSchema, Schema
 from softseg.tables.table import Table
@@ -182,15 +182,21 @@ def telescoped(
     """Return draws of K and of the occupied segments under a hierarchy, each (chain, sweep)."""
     names = list(frame)
     table = prepare(frame, hierarchy.schema(names, np.ones(len(names))))
-    statistics = reduce(table)
+    statistics, known = reduce(table), mixtures(table.schema)
 
     def mixture_with(big_c0: Array) -> Callable[[int], Mixture]:
-        priors = hierarchy.schema(names, big_c0).indicators
-        entries = {
-            name: entry.model_copy(update={"priors": priors[name].priors})
-            for name, entry in table.schema.indicators.items()
-        }
-        return mixtures(table.schema.model_copy(update={"indicators": entries}))
+        sds = [Prior("SqrtInverseGamma", alpha=hierarchy.c0, beta=b) for b in big_c0]
+
+        @cache
+        def mixture_of(k: int) -> Mixture:
+            base = known(k)
+            priors = {
+                name: {**base.priors[name], "sd": for_segments(sd, k)}
+                for name, sd in zip(names, sds, strict=True)
+            }
+            return replace(base, priors=priors)
+
+        return mixture_of
 
     seen: list[list[tuple[int, int]]] = []
     for rng in np.random.default_rng(seed).spawn(n_chains):

@@ -16,7 +16,8 @@ from softseg.tables.schema import ValueSchema
 from softseg.tables.stream import can_stream
 
 FAMILIES = {"industry": "categorical", "online": "bernoulli", "orders": "poisson"}
-SCHEMA = schema_of(FAMILIES, opt_out="objects")
+EXPOSURES = {"orders": "years"}
+SCHEMA = schema_of(FAMILIES, EXPOSURES, opt_out="objects")
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def frame(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     rng = np.random.default_rng(3)
     known = truth(FAMILIES, (0.5, 0.3, 0.2))
     made, _ = frame_of(FAMILIES, known, 1000, rng, missing=0.1)
+    made["years"] = rng.choice([0.5, 1.0, 2.0], len(made))
     made["objects"] = rng.choice(["no", "yes"], 1000, p=[0.9, 0.1])
     return made
 

@@ -308,7 +308,12 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Return a fitted model from a file that `save` has written.
+        """Return a fitted model from a file that `save` or a run has written.
+
+        `labels_` are those of the rows that the fit has read. A run on a large file has read its
+        distinct rows, in the order in which they first come: ``posterior_["membership"]["count"]``
+        says how many customers each stands for, and the customers' own labels are the column
+        ``top`` of the run's ``memberships.parquet``.
 
         Raises
         ------

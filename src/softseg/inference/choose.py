@@ -28,7 +28,7 @@ from softseg.inference.draws import Progress
 from softseg.inference.evidence import Evidence, evidence, probabilities
 from softseg.inference.fit import Fit, fit
 from softseg.inference.flows import flow, ranked
-from softseg.inference.loo import LooResult, densities, difference, loo
+from softseg.inference.loo import LooResult, densities, difference, efficiency_of, loo
 from softseg.inference.sample import MIXING, Method
 from softseg.inference.second_opinions import LOOSE_RHAT, Reason, second_opinions, survival
 from softseg.inference.space import Space
@@ -78,6 +78,11 @@ class Candidate:
         rhat = self.fit.diagnosis.check("rhat").value
         return failed <= MIXING and (rhat is None or rhat < LOOSE_RHAT)
 
+    @property
+    def compared(self) -> bool:
+        """Whether its evidence counts: known well enough, from draws that are usable."""
+        return self.usable and self.evidence.usable
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -116,13 +121,14 @@ class Choice:
         share of starts that ended in the best mode; ``smallest_segment`` in customers; ``shift``
         the move of the typical customer's picture to the next number, in sd; ``p_k`` the posterior
         probability of the number, all tried alike beforehand, among those whose evidence is known
-        (NaN for the others); ``p_occupied`` the probability that so many segments are occupied.
+        and whose draws are usable (NaN for the others); ``p_occupied`` the probability that so many
+        segments are occupied.
         """
         import pandas as pd
 
-        known = [c.evidence.usable for c in self.candidates]
+        known = [c.compared for c in self.candidates]
         p_k = np.full(len(known), np.nan)
-        p_k[known] = probabilities([c.evidence.log for c in self.candidates if c.evidence.usable])
+        p_k[known] = probabilities([c.evidence.log for c in self.candidates if c.compared])
         most = max(c.n_segments for c in self.candidates)
         occupied = np.full(most, np.nan)
         if self.occupied is not None:
@@ -294,11 +300,13 @@ def _candidate(fitted: Fit, n_segments: int, cores: int | None) -> Candidate:
     n_parameters = fitted.mixture.n_parameters
     n = statistics.n_customers
     criterion = bic(mode.log_likelihood, n_parameters, n)
-    draws = fitted.draws.values.flattened()
+    draws = _thinned(fitted.draws.values.flattened())
+    efficiency = efficiency_of(fitted.draws, len(draws.share))
+    copies = fitted.draws.copies
     return Candidate(
         n_segments,
         fitted,
-        loo(densities(statistics, _thinned(draws)), statistics.count),
+        loo(densities(statistics, draws), statistics.count, efficiency),
         criterion,
         icl(mode.log_likelihood, n_parameters, membership, statistics.count),
         entropy_r2(membership, statistics.count),
@@ -309,7 +317,7 @@ def _candidate(fitted: Fit, n_segments: int, cores: int | None) -> Candidate:
             fitted.draws.values,
             np.random.default_rng([fitted.seed, EVIDENCE_STREAM, n_segments]),
             n_draws=EVIDENCE_DRAWS,
-            worth=float(fitted.draws.sample_stats.get("importance_ess", np.array(np.inf)).min()),
+            worth=1.0 / copies if copies > 0.0 else np.inf,
             cores=cores or os.cpu_count() or 1,
         ),
     )
@@ -347,7 +355,7 @@ def _done(stage: str, share: float) -> float:
 
 
 def _spoken(key: str, values: dict[str, float], language: str) -> dict[str, str]:
-    if key in ("choose.refused", "choose.no_evidence"):
+    if key in ("choose.refused", "choose.no_evidence", "choose.evidence_refused"):
         return {"refused": ", ".join(number(v, language) for v in values.values())}
     if key == "choose.survive":
         stay = ", ".join(number(v, language) for name, v in values.items() if name[0] == "s")

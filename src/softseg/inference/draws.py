@@ -43,3 +43,13 @@ class Draws:
     method: str = "gibbs"
     interrupted: bool = False
     engine: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def copies(self) -> float:
+        """What copies among resampled draws add to the variance of a mean: 1/ESS − 1/n.
+
+        In variances of one draw; 0 where draws are no copies.
+        """
+        ess = self.sample_stats.get("importance_ess")
+        n = self.log_likelihood.size
+        return 0.0 if ess is None else max(0.0, 1.0 / float(ess.flat[0]) - 1.0 / n)

@@ -21,7 +21,7 @@ Two ways lead to that integral:
   long: then q is *restricted*, which costs precision and says so in its error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Final
@@ -121,6 +121,35 @@ def evidence(
 def _evidence(
     space: Space, values: Values, rng: np.random.Generator, n_draws: int, worth: float, cores: int
 ) -> Evidence:
+    first, second = _halves(space, values, n_draws)
+    n_chains = len(values.share)
+    labels = Labels.of(space, first)
+    fitting, drawn = labels.moved(first)[0], labels.moved(second)[0]
+    if np.any(np.ptp(fitting, axis=0) == 0.0):
+        return Evidence(float("nan"), float("inf"), labels.kind(0.0), float("nan"))
+    proposal = Proposal.of(fitting)
+    proposed = proposal.draw(rng, len(drawn))
+    moved, outside = labels.moved(proposed)
+    stray = float(outside.mean())
+    kind = labels.kind(stray)
+    log_q = labels.symmetrised(proposal) if kind == "symmetrised" else proposal.log_density
+    proposed = moved if kind == "symmetrised" else proposed
+    log_p1, _ = space.log_densities(drawn, cores)
+    log_p2, _ = space.log_densities(proposed, cores)
+    if kind != "symmetrised":
+        log_p2[outside] = -np.inf
+    ratios = log_p2 - log_q(proposed)
+    log_z, error = bridge(
+        (log_p1 - log_q(drawn)).reshape(n_chains, -1),
+        np.where(np.isnan(ratios), -np.inf, ratios),
+        worth,
+    )
+    pieces = gammaln(space.mixture.n_segments + 1.0) if labels.exchangeable else 0.0
+    return Evidence(log_z + float(pieces), error, kind, stray)
+
+
+def _halves(space: Space, values: Values, n_draws: int) -> tuple[Array, Array]:
+    """Return the points of each chain's first half, and at most `n_draws` of its second."""
     n_chains, n_all = values.share.shape[:2]
     if n_chains * n_all < LEAST_DRAWS or n_all < 2:
         raise UsageError(
@@ -130,36 +159,7 @@ def _evidence(
     half = n_all // 2
     chosen = np.linspace(half, n_all - 1, max(1, min(n_all - half, n_draws // n_chains)))
     first = _points(space, values.at((slice(None), slice(0, half))))
-    second = _points(space, values.at((slice(None), chosen.round().astype(np.intp))))
-    labels = Labels.of(space, first)
-    fitting = labels.moved(first)[0]
-    drawn = labels.moved(second)[0]
-    if np.any(np.ptp(fitting, axis=0) == 0.0):
-        return Evidence(float("nan"), float("inf"), labels.kind(0.0), float("nan"))
-    proposal = Proposal.of(fitting)
-    proposed = proposal.draw(rng, len(drawn))
-    moved, outside = labels.moved(proposed)
-    stray = float(outside.mean())
-    kind = labels.kind(stray)
-    log_q = proposal.log_density
-    if kind == "symmetrised":
-        proposed = moved
-        orders = list(permutations(range(space.mixture.n_segments)))
-
-        def log_q(points: Array) -> Array:
-            terms = [proposal.log_density(labels.permuted(points, order)) for order in orders]
-            return np.logaddexp.reduce(np.stack(terms), axis=0)
-
-    log_p1, _ = space.log_densities(drawn, cores)
-    log_p2, _ = space.log_densities(proposed, cores)
-    if kind != "symmetrised":
-        log_p2[outside] = -np.inf
-    shape, ratios = (n_chains, -1), log_p2 - log_q(proposed)
-    log_z, error = bridge(
-        (log_p1 - log_q(drawn)).reshape(shape), np.where(np.isnan(ratios), -np.inf, ratios), worth
-    )
-    pieces = gammaln(space.mixture.n_segments + 1.0) if labels.exchangeable else 0.0
-    return Evidence(log_z + float(pieces), error, kind, stray)
+    return first, _points(space, values.at((slice(None), chosen.round().astype(np.intp))))
 
 
 def bridge(posterior: Array, proposed: Array, worth: float = np.inf) -> tuple[float, float]:
@@ -283,6 +283,16 @@ class Labels:
         inside = points[:, self.blocks]
         moved[:, self.blocks] = np.take_along_axis(inside, order[:, :, None], axis=1)
         return moved
+
+    def symmetrised(self, proposal: "Proposal") -> Callable[[Array], Array]:
+        """Return the log density on the piece of draws of a proposal that are moved into it."""
+        orders = list(permutations(range(len(self.blocks))))
+
+        def log_density(points: Array) -> Array:
+            terms = [proposal.log_density(self.permuted(points, order)) for order in orders]
+            return np.logaddexp.reduce(np.stack(terms), axis=0)
+
+        return log_density
 
     def _places(self, points: Array) -> Array:
         """Return where each segment lies, log share last, (sample, segment, place)."""

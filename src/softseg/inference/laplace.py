@@ -54,7 +54,7 @@ class Importance:
     k_hat
         Shape of the tail of all weights; `replicate_k_hat` of each replicate's.
     ess
-        Effective number of draws.
+        Effective number of the weighted draws; `worth` is that of plain ones taken from them.
     log_evidence, log_evidence_error
         Log of the mean weight and its Monte Carlo standard error: the log marginal likelihood,
         but for the permutations of labels that the proposal does not reach.
@@ -76,8 +76,19 @@ class Importance:
 
     @property
     def stands(self) -> bool:
-        """Whether the weights pass the gate."""
-        return bool(self.ess >= ENOUGH and self.tail < SOFT_TAIL)
+        """Whether the weights pass the gate, as many plain draws being taken as were weighted."""
+        return bool(self.tail < SOFT_TAIL and self.worth(len(self.points)) >= ENOUGH)
+
+    def worth(self, n: int) -> float:
+        """Return the effective number, as expected, of n plain draws taken by `systematic`.
+
+        A draw of weight w stands ⌊nw⌋ or ⌈nw⌉ times, nw on average, so that Σ E(times²)/n² is
+        Σ w² + Σ f (1 − f)/n², f = nw mod 1: the weights' own loss and that of taking. Draws taken
+        independently of each other would lose 1/n in the place of the second sum.
+        """
+        weights = np.exp(self.log_weights)
+        part = n * weights % 1.0
+        return float(1.0 / (weights @ weights + part @ (1.0 - part) / n**2))
 
 
 def summits(space: Space, starts: Sequence[Values], cores: int = 1) -> list[Summit]:
@@ -205,14 +216,16 @@ def resampled(
     """Return plain draws with leading axes (chain, draw), taken with the weights.
 
     The order is random, so that chains are interchangeable. `sample_stats` holds k̂ and the
-    effective number of draws, the same for every draw.
+    effective number of the plain draws, n²/Σ times² with how often each weighted one stands, the
+    same for every draw.
     """
     chosen = rng.permutation(systematic(rng, np.exp(found.log_weights), n_chains * n_draws))
     values = space.values(found.points[chosen].reshape(n_chains, n_draws, -1))
     ones = np.ones((n_chains, n_draws))
+    times = np.bincount(chosen).astype(float)
     stats = {
         "pareto_k": found.tail * ones,
-        "importance_ess": found.ess * ones,
+        "importance_ess": chosen.size**2 / (times @ times) * ones,
         "log_evidence": found.log_evidence * ones,
         "log_evidence_error": found.log_evidence_error * ones,
     }

@@ -16,6 +16,8 @@ from scipy.special import logsumexp
 from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
+from softseg.inference.diagnose import mixing
+from softseg.inference.draws import Draws
 from softseg.inference.psis import smooth
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
@@ -98,6 +100,20 @@ def loo(log_density: Array | Densities, count: Array, efficiency: float = 1.0) -
     total, se = total_and_error(pointwise, count)
     p_loo = float(count @ (full - pointwise))
     return LooResult(total, se, p_loo, k_hat, float(count[bad].sum()), pointwise, count)
+
+
+def efficiency_of(draws: Draws, n_used: int) -> float:
+    """Return the effective sample size of evenly spaced draws divided by their number.
+
+    The mean correlation of two draws, (1/ESS − 1/n) n/(n − 1), is that of all draws: for weighted
+    draws from their copies, else from the log-likelihood of the chains. 1 where it cannot be told.
+    """
+    n = draws.log_likelihood.size
+    shared = draws.copies
+    if shared == 0.0:
+        ess = float(mixing(draws.log_likelihood[..., None])["ess_bulk"][0])
+        shared = max(0.0, 1.0 / ess - 1.0 / n) if ess > 0.0 else 0.0
+    return 1.0 / (1.0 + (n_used - 1.0) * shared)
 
 
 def difference(first: LooResult, second: LooResult) -> tuple[float, float]:

@@ -6,7 +6,7 @@ methods is only the sampler. With ``"auto"`` the cheapest method goes first, and
 not stand the next one takes over (`docs/decisions/0011-importance-sampling-first.md`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -153,7 +153,9 @@ def sample(
     ----------
     method
         ``"laplace"`` (importance sampling at the modes), ``"gibbs"``, ``"nuts"``, or ``"auto"``:
-        the first of them whose draws stand; too few draws are not made up for by another method.
+        the first of them whose draws stand; where none do, the one that fails the fewest checks
+        and among these misses its bounds by least. Too few draws are not made up for by another
+        method.
     n_draws, n_tune, n_chains
         Draws kept per chain after tuning, number of chains. ``laplace`` makes as many draws as
         pass the gate, `n_draws` times `n_chains` at the most.
@@ -198,7 +200,19 @@ def sample(
         too_few = n_draws * n_chains < BOUNDS["importance_ess"]
         if diagnosis.status == PARTIAL or not mendable or too_few:
             break
-    return results[-1]
+    return _best(results)
+
+
+def _best(results: Sequence[Sampled]) -> Sampled:
+    """Return the outcome that stands, or else the one that misses the gate by least."""
+    last = results[-1]
+    if last.diagnosis.status != "failed":
+        return last
+    best = min(results, key=lambda one: one.diagnosis.distance)
+    if len(results) == 1:
+        return best
+    tried = ", ".join(one.method for one in results)
+    return replace(best, reason=("method.least", {"tried": tried, "method": best.method}))
 
 
 def allowed(
@@ -276,7 +290,6 @@ def _laplace(task: _Task) -> _Outcome:
     drawn = Draws(chain.values, chain.log_likelihood, chain.sample_stats, "laplace")
     names = ("pareto_k", "importance_ess")
     figures = {name: float(drawn.sample_stats[name][0, 0]) for name in names}
-    figures["importance_ess"] = min(figures["importance_ess"], float(drawn.log_likelihood.size))
     if task.found.visits is not None:
         reference = label_free(drawn.log_likelihood, drawn.values.share)
         distance = strayed(task.found.visits, reference, _reach(task))

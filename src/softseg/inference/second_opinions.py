@@ -23,16 +23,18 @@ def second_opinions(
     """Return what evidence and occupied segments say, and whether they agree with prediction."""
     reasons: list[Reason] = []
     said = {"loo": float(by_loo)}
-    known = [c for c in candidates if c.evidence.usable]
+    known = [c for c in candidates if c.compared]
     if known:
         p = probabilities([c.evidence.log for c in known])
         said["evidence"] = float(known[int(p.argmax())].n_segments)
         values = {"k": said["evidence"], "p": float(p.max())}
         reasons.append(("choose.evidence", values))
-    unknown = [c for c in candidates if not c.evidence.usable]
-    if unknown:
-        values = {f"k{c.n_segments}": float(c.n_segments) for c in unknown}
-        reasons.append(("choose.no_evidence", values))
+    for key, left_out in (
+        ("choose.no_evidence", [c for c in candidates if c.usable and not c.compared]),
+        ("choose.evidence_refused", [c for c in candidates if not c.usable]),
+    ):
+        if left_out:
+            reasons.append((key, {f"k{c.n_segments}": float(c.n_segments) for c in left_out}))
     if occupied is not None and not occupied.rhat < LOOSE_RHAT:
         reasons.append(("choose.occupied_unsettled", {"rhat": occupied.rhat}))
     elif occupied is not None:

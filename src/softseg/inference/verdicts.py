@@ -57,6 +57,22 @@ class Check:
         """Number of other modes near the best one."""
         return int(self.details.get("rivals", 0))
 
+    @property
+    def excess(self) -> float:
+        """By how much a failed check misses its bound, as a share of it; 0 where none failed.
+
+        R-hat counts from 1; infinite where the value could not be computed.
+        """
+        if self.passed is not False or self.value is None:
+            return 0.0
+        least = 1.0 if self.name == "rhat" else 0.0
+        value, bound = self.value - least, self.bound - least
+        if math.isnan(value):
+            return math.inf
+        if SIGNS[self.name] == "≥":
+            return bound / value - 1.0 if value > 0.0 else math.inf
+        return value / bound - 1.0 if bound > 0.0 else value
+
     def shown(self, language: str = "en") -> tuple[str, str]:
         """Return value and bound as text."""
         if self.value is None:
@@ -98,6 +114,11 @@ class Diagnosis:
     def failed(self) -> tuple[Check, ...]:
         """The checks that were not passed."""
         return tuple(check for check in self.checks if check.passed is False)
+
+    @property
+    def distance(self) -> tuple[int, float]:
+        """How far it is from good: failed checks, then the largest excess among them."""
+        return len(self.failed), max((check.excess for check in self.failed), default=0.0)
 
     def check(self, name: str) -> Check:
         """Return one check by its name."""

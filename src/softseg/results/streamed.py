@@ -54,12 +54,12 @@ def write_streamed(tree: xr.DataTree, table: Table, source: Path | str, out: Pat
     at_row = known.schema.get_field_index("row")
     there = set(column_names(source))
     columns = [name for name in schema.columns if name in there]
-    cells = [table.columns[name] for name in schema.indicators]
+    cells = _cells(table)
     n_customers = 0
     with written_in_parts(out, schema.language) as write:
         for batch in batches(source, columns):
             rows, _ = prepare_new(batch.to_pandas(), schema, "missing")
-            found = _matched(cells, [rows.columns[name] for name in schema.indicators])
+            found = _matched(cells, _cells(rows))
             if np.any(found < 0):
                 raise FileError(
                     f"Repeat the run: the file {Path(source).name!r} has changed since it was read."
@@ -91,6 +91,13 @@ def write_renamed(source: Path | str, out: Path | str, names: Sequence[str], lan
             named = texts.take(pa.array(batch.column("top").to_numpy() - 1))
             field = batch.schema.field(at)
             write(batch.set_column(at, field, named.cast(field.type)))
+
+
+def _cells(table: Table) -> list[Array]:
+    """Return what tells distinct rows apart: indicators, then exposures."""
+    names = list(table.schema.indicators)
+    exposures = [table.exposures[name] for name in names if name in table.exposures]
+    return [*(table.columns[name] for name in names), *exposures]
 
 
 def _matched(known: Sequence[Array], cells: Sequence[Array]) -> NDArray[np.intp]:

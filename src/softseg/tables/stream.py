@@ -54,11 +54,11 @@ class Collapsed:
 def can_stream(path: Path | str, schema: Schema) -> bool:
     """Return whether a file is a large Parquet file with nothing but discrete indicators.
 
-    Ids, weights, exposures and value columns differ from customer to customer.
+    Ids, weights and value columns differ from customer to customer. Exposures may be few numbers,
+    such as whole years, and are tried: where they make too many distinct rows, `collapse` says so.
     """
     others = [schema.id, schema.weight, schema.count, schema.group, schema.period]
     others += [*schema.value, *schema.covariates]
-    others += [entry.exposure for entry in schema.indicators.values()]
     if any(others) or not all(entry.member().discrete for entry in schema.indicators.values()):
         return False
     return is_large(path)
