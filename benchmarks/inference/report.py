@@ -166,8 +166,8 @@ def _targets(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     yield "Draws: reduction, modes, explorers, sampler, alignment, gate. Fit: the check whether the"
     yield "model fits besides. The verdict is about the first, which is what the peers do. Where a"
     yield "target is missed, the stages are named that take the CPU seconds. Targets for a million"
-    yield "customers, for scoring and for files stand in [scale.md](scale.md), those of the kernel"
-    yield "in [kernel.md](kernel.md)."
+    yield "customers, scoring and files stand in [scale.md](scale.md), those of the kernel in"
+    yield "[kernel.md](kernel.md)."
     yield ""
 
 
