@@ -1,5 +1,6 @@
 """`softseg migrate`, `project` and `warn`: customers who move between segments and leave."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -178,6 +179,8 @@ def _conclude(outcome: "Migrated", language: str) -> None:
         lifetime = outcome.tree.attrs["prior_lifetime"]
         if lifetime < float("inf"):
             out(say("migrate.prior", language, periods=number(lifetime, language, 0)))
+        for name in json.loads(outcome.tree.attrs["never_left"]):
+            err(f"! {say('migrate.never_left', language, segment=_state(name, language))}")
         if outcome.tree.attrs["churn"] in UNSEEN and "sensitivity" in outcome.tree.children:
             out(_sensitivity(outcome.tree["sensitivity"].to_dataset(), language))
     for warning in outcome.diagnosis.warnings(language):

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from small_migration import small_fit, small_panel, small_states
 from softseg.families.namespace import NUMPY
-from softseg.names import CHURNED, PERIOD, SAMPLE, STATE
+from softseg.names import CHURNED, PERIOD, SAMPLE, STATE, STATE_TO
+from softseg.results.migration.assemble import never_left
 from softseg.results.migration.states import States
 from softseg.tables.panel.panel import ANY
 from softseg.tables.panel.panel import CHURNED as GONE
@@ -91,3 +93,13 @@ def test_the_transition_of_answers_is_the_drawn_one() -> None:
     np.testing.assert_array_equal(matrix.values[:, :-1], rows)
     np.testing.assert_array_equal(matrix.values[:, -1, -1], 1.0)
     assert small_fit().model.churns
+
+
+def test_a_segment_that_nobody_leaves_is_named() -> None:
+    moves = np.zeros((2, 3, 3))
+    moves[1] = [[5.0, 0.3, 0.2], [2.0, 4.0, 1.0], [0.0, 0.0, 7.0]]
+    names = ["A", "B", CHURNED]
+    table = xr.DataArray(
+        moves, dims=(PERIOD, STATE, STATE_TO), coords={STATE: names, STATE_TO: names}
+    )
+    assert never_left(table) == ["A"]

@@ -52,6 +52,8 @@ def findings(facts: Facts, ahead: xr.Dataset, stays: xr.Dataset | None) -> list[
     stay = found["stay_mean"].values[active]
     firm, loose = active[int(stay.argmax())], active[int(stay.argmin())]
     lines = [_extremes(facts, found, "stay", firm, loose)]
+    for name in facts.attribute("never_left") or []:
+        lines.append(facts.say("migrate.never_left", segment=clean(name)))
     lines.append(_way_line(facts, found, labels, active))
     if stays is not None:
         churn = found["churn_mean"].values[active]

@@ -42,6 +42,7 @@ from softseg.results.tree import (
     posterior_of,
     posterior_tree,
     rename_segments,
+    set_attribute,
     values_from_tree,
 )
 from softseg.tables.panel.panel import Panel
@@ -53,6 +54,7 @@ OCCUPANCY: Final = "occupancy"
 SENSITIVITY: Final = "sensitivity"
 ALL: Final = "all"
 COVARIATE: Final = "covariate"
+FEW_MOVES: Final = 1.0
 LOTS_STREAM, INFLOW_STREAM, VALUE_STREAM = 5, 6, 7
 """Streams of random numbers, apart from those of the fit."""
 
@@ -125,9 +127,28 @@ def describe_migration(
     occupancy["moves"] = over["moves"].mean(SAMPLE)
     occupancy["entered"] = over["entered"].mean(SAMPLE)
     add_group(tree, OCCUPANCY, occupancy)
+    set_attribute(tree, "never_left", never_left(occupancy["moves"]))
     rows = over["customers"].isel({STATE: slice(0, model.n_segments)})
     flat = as_rows(states.values, rows.mean((SAMPLE, PERIOD)).values)
     add_group(tree, PROFILE, profile(layout.statistics, flat, panel.schema, segment_names=segments))
+
+
+def never_left(moves: xr.DataArray) -> list[str]:
+    """Return the segments that less than one customer is expected to have left in all periods.
+
+    What is said of where their customers go rests on the prior.
+
+    Parameters
+    ----------
+    moves
+        Mean moves into each period, (period, state, state_to).
+    """
+    total = moves.sum(PERIOD).transpose(STATE, STATE_TO)
+    left = total.sum(STATE_TO).values - np.diagonal(total.values)
+    names = [str(name) for name in moves[STATE].values]
+    return [
+        name for name, away in zip(names, left, strict=True) if name != CHURNED and away < FEW_MOVES
+    ]
 
 
 def _sizes(customers: xr.DataArray, n_segments: int, names: Sequence[str]) -> xr.Dataset:

@@ -121,7 +121,7 @@ class States:
         def one(i: int) -> tuple[Array, Array, Array]:
             density, begin, moves = _prepared(space, self.values, i)
             begin, moves = begin[counted.begin_of], moves[counted.profile_of]
-            _, _, begun, crossed = expected_of(counted.histories.steps, density, begin, moves)
+            _, _, begun, crossed = expected_of(space.sequences.steps, density, begin, moves)
             moved = np.zeros((n, *moves.shape[1:]))
             np.add.at(moved, counted.period_of, crossed * moves)
             entered = np.zeros((n, moves.shape[1]))
@@ -150,8 +150,7 @@ class States:
         Smoothed, given the customer's whole history.
         """
         space = self._space(self.layout.histories, self.layout.statistics)
-        steps = self.layout.histories.steps
-        smoothed = smoothed_of(steps, *_prepared(space, self.values, i))
+        smoothed = smoothed_of(space.sequences, *_prepared(space, self.values, i))
         places = _places(self.panel, self.layout.histories)
         seen = self.panel.row >= 0
         found = np.empty((int(seen.sum()), self.model.n_segments))
@@ -173,7 +172,7 @@ class States:
 
         def one(i: int) -> Array:
             density, begin, moves = _prepared(space, self.values, i)
-            filtered, _ = filtered_of(histories.steps, density, begin, moves)
+            filtered, _ = filtered_of(space.sequences, density, begin, moves)
             found, move = filtered[order], moves.mean(axis=0)
             for passed in range(int(unseen.max(initial=0))):
                 later = unseen > passed
