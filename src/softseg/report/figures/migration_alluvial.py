@@ -1,6 +1,7 @@
 """Segments over the periods: customers flowing from state to state, as an alluvial figure."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BAR, GAP, STEPS = 0.16, 0.015, 24
-LEAST_LABELLED = 0.035
+LEAST_LABELLED, LABEL_HEIGHT = 0.015, 0.085
+"""As shares of the tallest bar: the least part that has a label, and how high a label is."""
 
 
 @style.styled
@@ -58,12 +60,13 @@ def migration_alluvial(
     labels = state_labels(flows, language)
     for at, side, shift in ((0, "right", -0.13), (len(sizes) - 1, "left", 0.13)):
         whole = max(float(sizes[at].sum()), 1e-300)
-        least = LEAST_LABELLED * max(float(size.sum()) for size in sizes)
-        for k, share in enumerate(sizes[at]):
-            if share < least:
-                continue
-            text = f"{style.wrapped(labels[k], 20)}\n{percent(share / whole, 0, language)}"
-            axes.text(at + shift, lows[at][k] + share / 2, text, ha=side, va="center", fontsize=8.5,
+        tallest = max(float(size.sum()) for size in sizes)
+        shown = [k for k, share in enumerate(sizes[at]) if share >= LEAST_LABELLED * tallest]
+        middles = [float(lows[at][k] + sizes[at][k] / 2) for k in shown]
+        for k, y in zip(shown, _apart(middles, LABEL_HEIGHT * tallest), strict=True):
+            share = percent(float(sizes[at][k]) / whole, 0, language)
+            text = f"{style.wrapped(labels[k], 20)}\n{share}"
+            axes.text(at + shift, y, text, ha=side, va="center", fontsize=8.5,
                       linespacing=1.15)  # fmt: skip
     axes.set_xlim(-0.12, len(sizes) - 0.88)
     axes.set_xticks(range(len(sizes)), list(periods))
@@ -75,6 +78,15 @@ def migration_alluvial(
     text = say("migration.figure.ways_key", language)
     figure.text(1.6 / style.WIDTH, 0.1 / 4.4, text, fontsize=8, color=style.SOFT)
     return figure
+
+
+def _apart(middles: list[float], least: float) -> list[float]:
+    """Return heights moved up as far as needed to be so far apart, in the order given."""
+    placed = list(middles)
+    order = sorted(range(len(middles)), key=lambda i: middles[i])
+    for before, i in pairwise(order):
+        placed[i] = max(placed[i], placed[before] + least)
+    return placed
 
 
 def _lows(size: Array) -> Array:
