@@ -45,7 +45,8 @@ class Aligned:
     not_permutations
         Share of draws whose segments do not correspond to the pivot's one to one.
     chain_memberships
-        Mean membership per chain on the aligning patterns, (chain, pattern, segment).
+        Mean membership per chain on the aligning patterns, (chain, pattern, segment); None unless
+        it was asked for.
     count
         Customers of these patterns, (pattern,).
     """
@@ -54,12 +55,17 @@ class Aligned:
     order: NDArray[np.intp]
     mean_sizes: Array
     not_permutations: float
-    chain_memberships: Array
+    chain_memberships: Array | None
     count: Array
 
 
 def align(
-    statistics: Statistics, values: Values, pivot: Values, *, relabel: bool = True
+    statistics: Statistics,
+    values: Values,
+    pivot: Values,
+    *,
+    relabel: bool = True,
+    by_chain: bool = True,
 ) -> Aligned:
     """Return the draws with the labels of the pivot, numbered by mean expected size.
 
@@ -72,6 +78,8 @@ def align(
     relabel
         False where segments have priors of their own, so that labels carry meaning: then nothing
         moves, and only the agreement is measured.
+    by_chain
+        Whether chains are to be compared: independent draws have none.
     """
     n_chains, n_draws, k = values.share.shape
     sample = _sample(statistics)
@@ -95,7 +103,9 @@ def align(
         by_size = np.argsort(-sizes, kind="stable")
         order, sizes = order[..., by_size], sizes[by_size]
     moved = values.permuted(order)
-    means = np.stack([_mean_membership(sample, moved.at(chain)) for chain in range(n_chains)])
+    means = None
+    if by_chain:
+        means = np.stack([_mean_membership(sample, moved.at(chain)) for chain in range(n_chains)])
     return Aligned(moved, order, sizes, lost, means, sample.count)
 
 

@@ -27,7 +27,7 @@ from softseg.inference.space import Space
 from softseg.inference.verdicts import PARTIAL
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
-from softseg.models.mixture import Mixture
+from softseg.models.mixture import Mixture, Values
 from softseg.models.plan import compilable
 
 Method = Literal["auto", "laplace", "gibbs", "nuts"]
@@ -358,17 +358,21 @@ def _judged(
 def _aligned(task: _Task, draws: Draws) -> Aligned:
     """Align the labels; importance draws of one mode all move alike, so that some show how."""
     pivot, relabel = task.found.modes.best.values, task.mixture.exchangeable
+    weighted = draws.method == "laplace"
     n_draws = draws.log_likelihood.shape[1]
     every = max(1, draws.log_likelihood.size // ALIGNED_DRAWS)
-    if draws.method != "laplace" or every == 1 or n_draws < 2 * every:
-        return align(task.statistics, draws.values, pivot, relabel=relabel)
-    few = draws.values.at((slice(None), slice(None, None, every)))
-    aligned = align(task.statistics, few, pivot, relabel=relabel)
-    order = aligned.order[0, 0]
-    if not np.all(aligned.order == order):
-        return align(task.statistics, draws.values, pivot, relabel=relabel)
+
+    def aligned(values: Values) -> Aligned:
+        return align(task.statistics, values, pivot, relabel=relabel, by_chain=not weighted)
+
+    if not weighted or every == 1 or n_draws < 2 * every:
+        return aligned(draws.values)
+    few = aligned(draws.values.at((slice(None), slice(None, None, every))))
+    order = few.order[0, 0]
+    if not np.all(few.order == order):
+        return aligned(draws.values)
     whole = np.broadcast_to(order, draws.values.share.shape)
-    return replace(aligned, values=draws.values.permuted(order), order=whole)
+    return replace(few, values=draws.values.permuted(order), order=whole)
 
 
 def _worth_more(diagnosis: Diagnosis, thin: int) -> bool:
