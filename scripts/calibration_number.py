@@ -266,9 +266,9 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
 
 
 def _thyroid_lines(found: Mapping[str, Any]) -> list[str]:
-    if "thyroid" not in found or "thyroid-occupied" not in found:
+    if "thyroid" not in found:
         return []
-    row, occupied = found["thyroid"], found["thyroid-occupied"]
+    row, occupied = found["thyroid"], found.get("thyroid-occupied", {})
     return [
         "### `thyroid`",
         "",
@@ -288,7 +288,11 @@ def _thyroid_lines(found: Mapping[str, Any]) -> list[str]:
             )
         ),
         "",
-        *(_occupied_line(name, occupied[name]) for name in ("vignette", "default")),
+        *(
+            _occupied_line(name, occupied[name])
+            for name in ("vignette", "default")
+            if name in occupied
+        ),
         "",
     ]
 

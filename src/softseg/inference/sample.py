@@ -122,9 +122,9 @@ def sample(
     ----------
     method
         ``"laplace"`` (importance sampling at the modes), ``"gibbs"``, ``"nuts"``, or ``"auto"``:
-        the first of them whose draws stand; where none do, the one that fails the fewest checks
-        and among these misses its bounds by least. Too few draws are not made up for by another
-        method.
+        the first of them whose draws stand; where none do, the one that fails the fewest checks,
+        first of those that more draws cannot mend, and misses the bounds by least. Too few draws
+        are not made up for by another method.
     n_draws, n_tune, n_chains
         Draws kept per chain after tuning, number of chains. ``laplace`` makes as many draws as
         pass the gate, `n_draws` times `n_chains` at the most.
@@ -175,11 +175,21 @@ def _best(results: Sequence[Sampled]) -> Sampled:
     last = results[-1]
     if last.diagnosis.status != "failed":
         return last
-    best = min(results, key=lambda one: one.diagnosis.distance)
+    best = min(results, key=_distance)
     if len(results) == 1:
         return best
     tried = ", ".join(one.method for one in results)
     return replace(best, reason=("method.least", {"tried": tried, "method": best.method}))
+
+
+def _distance(one: Sampled) -> tuple[int, int, float]:
+    """Return how far an outcome is from good.
+
+    Failed checks that more draws cannot mend, all failed checks, the largest excess.
+    """
+    failed = one.diagnosis.failed
+    lasting = [check for check in failed if check.name not in MIXING]
+    return len(lasting), len(failed), max(check.excess for check in failed)
 
 
 def allowed(
