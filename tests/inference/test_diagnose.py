@@ -376,8 +376,6 @@ def test_excess_is_a_share_of_the_bound(name, value, excess):
     check = Check(name, True, False, value, BOUNDS[name])
     assert check.excess == pytest.approx(excess)
     assert replace(check, passed=True).excess == 0.0
-    fine = Check("sizes", True, True, 9.0, 5.0)
-    assert Diagnosis("nuts", (check, fine)).distance == pytest.approx((1, excess))
 
 
 def test_importance_draws_without_figures_have_not_passed():

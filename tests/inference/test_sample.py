@@ -124,7 +124,8 @@ def test_where_no_method_passes_the_nearest_is_kept_and_that_is_said(monkeypatch
     found = _best([weights, little, worst])
     assert found.method == "gibbs"
     assert found.reason == ("method.least", {"tried": "laplace, gibbs, nuts", "method": "gibbs"})
-    assert _best([weights, worst]).method == "laplace"
+    assert _best([weights, worst]).method == "nuts"  # more draws can mend its checks
+    assert _best([weights, _outcome("nuts", bfmi=0.1, rhat=1.5)]).method == "laplace"
     assert _best([weights, good := _outcome("nuts")]) is good
     assert _best([weights]) is weights
     partial = _outcome("nuts", rhat=1.5)

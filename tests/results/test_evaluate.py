@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from softseg.likelihood.parts import compact, has_large_tables, single
 from softseg.likelihood.statistics import reduce
 from softseg.models import evaluator
 from softseg.models.mixture import Values
-from softseg.results.evaluate import Evaluator, draws_to_use, spread, summarise, thinned
+from softseg.results.evaluate import Evaluator, LaidOut, draws_to_use, spread, summarise, thinned
 from softseg.results.lots import rows_of
 
 
@@ -31,6 +33,22 @@ def test_memberships_are_those_of_the_kernel(mixed: World):
     np.testing.assert_allclose(
         found.memberships(every), kernel_memberships(mixed), rtol=0, atol=1e-11
     )
+
+
+@pytest.mark.parametrize("most_kept", [0, 10_000_000])
+def test_draws_laid_out_once_serve_rows_with_any_gaps(
+    mixed: World, most_kept: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Row by row, layouts differ: by gaps, by exposures, by the cells that counts have."""
+    monkeypatch.setattr(evaluator, "MOST_KEPT", most_kept)
+    laid_out, whole = LaidOut(mixed.values), kernel_memberships(mixed)
+    for row in [*range(12), 0, 1]:
+        columns = {name: column[row : row + 1] for name, column in mixed.table.columns.items()}
+        exposures = {name: e[row : row + 1] for name, e in mixed.table.exposures.items()}
+        one = replace(mixed.table, columns=columns, exposures=exposures, count=np.ones(1))
+        found = Evaluator(reduce(one), laid_out).memberships(slice(0, 1))
+        expected = whole[mixed.statistics.pattern_of_row[row]]
+        np.testing.assert_allclose(found[0], expected, rtol=0, atol=1e-11)
 
 
 def test_memberships_are_those_of_scipy():

@@ -199,17 +199,32 @@ def complete_kernel(
     segment, (1 + column + cell, coordinate); those of the log shares, (segment, stick).
     """
     n_segments, n_columns, n_cells = len(plan.share_alpha), dense.shape[0], plan.cells.shape[0]
-    size = len(point)
     share, theta = np.empty(n_segments), np.empty(plan.fixed.shape)
     place(plan, coordinate, point, share, theta)
     start, table = np.empty(n_segments), np.empty((n_segments, n_cells))
     weights = np.empty((n_segments, n_columns))
     weights_of(plan, share, theta, start, weights, table)
     _, by_dense, by_table, sizes = expected_kernel(dense, joined, count, start, weights, table)
+    hessian = fixed_hessian(
+        point, plan, coordinate, owner, rank, by_dense, by_table, sizes, difference
+    )
+    scores = linear_scores(plan, coordinate, owner, share, theta, n_columns, n_cells)
+    n_sticks = n_segments - 1 if np.isnan(plan.share_fixed[0]) else 0
+    return (start, weights, table), hessian, scores, share_scores(share, n_sticks)
 
+
+@njit(**COMPILED)
+def fixed_hessian(
+    point, plan, coordinate, owner, rank, by_dense, by_table, sizes, difference
+):  # pragma: no cover
+    """Differences of the gradient at fixed expected statistics, (coordinate, coordinate).
+
+    Coordinates of one rank belong to different segments and are moved together.
+    """
+    size = len(point)
+    share, theta = np.empty(len(sizes)), np.empty(plan.fixed.shape)
+    slopes, sides = np.empty(theta.shape), np.empty((2, size))
     hessian = np.zeros((size, size))
-    slopes = np.empty(theta.shape)
-    sides = np.empty((2, size))
     n_ranks = 0
     for a in range(size):
         n_ranks = max(n_ranks, rank[a] + 1)
@@ -228,39 +243,47 @@ def complete_kernel(
                 for a in range(size):
                     if owner[a] == owner[b]:
                         hessian[a, b] = (sides[0, a] - sides[1, a]) / (2.0 * difference)
+    return hessian
 
-    place(plan, coordinate, point, share, theta)
+
+@njit(**COMPILED)
+def linear_scores(plan, coordinate, owner, share, theta, n_columns, n_cells):  # pragma: no cover
+    """Derivatives of constant, dense weights and table, (1 + column + cell, coordinate)."""
+    n_segments, size = len(share), len(owner)
     scores = np.zeros((1 + n_columns + n_cells, size))
     nothing, ones = np.zeros(n_segments), np.ones(n_segments)
-    zero_dense, zero_table = np.zeros(weights.shape), np.zeros(table.shape)
-    base, found = np.empty(size), np.empty(size)
-    slopes[:] = 0.0
+    by_dense, by_table = np.zeros((n_segments, n_columns)), np.zeros((n_segments, n_cells))
+    base, found, slopes = np.empty(size), np.empty(size), np.zeros(theta.shape)
     back(plan, coordinate, share, theta, nothing, slopes, base)
     for t in range(1 + n_columns + n_cells):
         if 1 <= t <= n_columns:
-            zero_dense[:, t - 1] = 1.0
+            by_dense[:, t - 1] = 1.0
         elif t > n_columns:
-            zero_table[:, t - 1 - n_columns] = 1.0
+            by_table[:, t - 1 - n_columns] = 1.0
         slopes[:] = 0.0
-        slopes_of(plan, theta, ones if t == 0 else nothing, zero_dense, zero_table, slopes)
+        slopes_of(plan, theta, ones if t == 0 else nothing, by_dense, by_table, slopes)
         back(plan, coordinate, share, theta, nothing, slopes, found)
         for a in range(size):
             if owner[a] >= 0:
                 scores[t, a] = found[a] - base[a]
         if 1 <= t <= n_columns:
-            zero_dense[:, t - 1] = 0.0
+            by_dense[:, t - 1] = 0.0
         elif t > n_columns:
-            zero_table[:, t - 1 - n_columns] = 0.0
+            by_table[:, t - 1 - n_columns] = 0.0
+    return scores
 
-    n_sticks = n_segments - 1 if np.isnan(plan.share_fixed[0]) else 0
-    by_share = np.zeros((n_segments, n_sticks))
+
+@njit(**COMPILED)
+def share_scores(share, n_sticks):  # pragma: no cover
+    """Derivatives of the log shares by the sticks, (segment, stick)."""
+    by_share = np.zeros((len(share), n_sticks))
     left = 1.0
     for m in range(n_sticks):
         v = share[m] / left
         by_share[m, m] = 1.0 - v
         by_share[m + 1 :, m] = -v
         left -= share[m]
-    return (start, weights, table), hessian, scores, by_share
+    return by_share
 
 
 @njit(**COMPILED)

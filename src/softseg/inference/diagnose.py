@@ -72,7 +72,7 @@ def diagnose(
     sample_stats: Mapping[str, Array],
     *,
     method: str,
-    chain_memberships: Array,
+    chain_memberships: Array | None,
     count: Array,
     non_permutation_share: float,
     modes: ModeSummary,
@@ -92,7 +92,7 @@ def diagnose(
     method
         ``"laplace"``, ``"gibbs"`` or ``"nuts"``.
     chain_memberships
-        Mean memberships of each chain, (chain, pattern, segment).
+        Mean memberships of each chain, (chain, pattern, segment); None for independent draws.
     count
         Customers of these patterns, (pattern,).
     non_permutation_share
@@ -116,7 +116,9 @@ def diagnose(
         *(_no_mixing() if weighted else _mixing(*quantities(values, log_likelihood))),
         *_importance(importance or {}, weighted),
         *_sampler(method, sample_stats),
-        _not_applicable("labels") if weighted else _labels(chain_memberships, count),
+        _not_applicable("labels")
+        if weighted or chain_memberships is None
+        else _labels(chain_memberships, count),
         _permutations(non_permutation_share, values.share.shape[-1]),
         _modes(modes, values.share.shape[-1]),
         _sizes(mean_sizes),

@@ -45,7 +45,8 @@ class Aligned:
     not_permutations
         Share of draws whose segments do not correspond to the pivot's one to one.
     chain_memberships
-        Mean membership per chain on the aligning patterns, (chain, pattern, segment).
+        Mean membership per chain on the aligning patterns, (chain, pattern, segment); None unless
+        it was asked for.
     count
         Customers of these patterns, (pattern,).
     """
@@ -54,7 +55,7 @@ class Aligned:
     order: NDArray[np.intp]
     mean_sizes: Array
     not_permutations: float
-    chain_memberships: Array
+    chain_memberships: Array | None
     count: Array
 
 
@@ -65,6 +66,7 @@ def align(
     *,
     relabel: bool = True,
     shares: bool = True,
+    by_chain: bool = True,
 ) -> Aligned:
     """Return the draws with the labels of the pivot, numbered by mean expected size.
 
@@ -80,6 +82,8 @@ def align(
     shares
         False where the shares are not those of the rows: then memberships are taken as if all
         segments were alike frequent, and segments keep the numbers of the pivot.
+    by_chain
+        Whether chains are to be compared: independent draws have none.
     """
     n_chains, n_draws, k = values.share.shape
     given = values
@@ -106,7 +110,9 @@ def align(
         by_size = np.argsort(-sizes, kind="stable")
         order, sizes = order[..., by_size], sizes[by_size]
     moved = values.permuted(order)
-    means = np.stack([_mean_membership(sample, moved.at(chain)) for chain in range(n_chains)])
+    means = None
+    if by_chain:
+        means = np.stack([_mean_membership(sample, moved.at(chain)) for chain in range(n_chains)])
     moved = moved if shares else given.permuted(order)
     return Aligned(moved, order, sizes, lost, means, sample.count)
 

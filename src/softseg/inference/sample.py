@@ -153,9 +153,9 @@ def sample(
     ----------
     method
         ``"laplace"`` (importance sampling at the modes), ``"gibbs"``, ``"nuts"``, or ``"auto"``:
-        the first of them whose draws stand; where none do, the one that fails the fewest checks
-        and among these misses its bounds by least. Too few draws are not made up for by another
-        method.
+        the first of them whose draws stand; where none do, the one that fails the fewest checks,
+        first of those that more draws cannot mend, and misses the bounds by least. Too few draws
+        are not made up for by another method.
     n_draws, n_tune, n_chains
         Draws kept per chain after tuning, number of chains. ``laplace`` makes as many draws as
         pass the gate, `n_draws` times `n_chains` at the most.
@@ -208,11 +208,21 @@ def _best(results: Sequence[Sampled]) -> Sampled:
     last = results[-1]
     if last.diagnosis.status != "failed":
         return last
-    best = min(results, key=lambda one: one.diagnosis.distance)
+    best = min(results, key=_distance)
     if len(results) == 1:
         return best
     tried = ", ".join(one.method for one in results)
     return replace(best, reason=("method.least", {"tried": tried, "method": best.method}))
+
+
+def _distance(one: Sampled) -> tuple[int, int, float]:
+    """Return how far an outcome is from good.
+
+    Failed checks that more draws cannot mend, all failed checks, the largest excess.
+    """
+    failed = one.diagnosis.failed
+    lasting = [check for check in failed if check.name not in MIXING]
+    return len(lasting), len(failed), max(check.excess for check in failed)
 
 
 def allowed(
@@ -394,18 +404,21 @@ def _judged(
 def _aligned(task: _Task, draws: Draws) -> Aligned:
     """Align the labels; importance draws of one mode all move alike, so that some show how."""
     pivot, relabel = task.found.modes.best.values, task.mixture.exchangeable
-    align = task.ways.align
+    align, weighted = task.ways.align, draws.method == "laplace"
     n_draws = draws.log_likelihood.shape[1]
     every = max(1, draws.log_likelihood.size // ALIGNED_DRAWS)
-    if draws.method != "laplace" or every == 1 or n_draws < 2 * every:
-        return align(task.statistics, draws.values, pivot, relabel=relabel)
-    few = draws.values.at((slice(None), slice(None, None, every)))
-    aligned = align(task.statistics, few, pivot, relabel=relabel)
-    order = aligned.order[0, 0]
-    if not np.all(aligned.order == order):
-        return align(task.statistics, draws.values, pivot, relabel=relabel)
+
+    def aligned(values: Values) -> Aligned:
+        return align(task.statistics, values, pivot, relabel=relabel, by_chain=not weighted)
+
+    if not weighted or every == 1 or n_draws < 2 * every:
+        return aligned(draws.values)
+    few = aligned(draws.values.at((slice(None), slice(None, None, every))))
+    order = few.order[0, 0]
+    if not np.all(few.order == order):
+        return aligned(draws.values)
     whole = np.broadcast_to(order, draws.values.share.shape)
-    return replace(aligned, values=draws.values.permuted(order), order=whole)
+    return replace(few, values=draws.values.permuted(order), order=whole)
 
 
 def _worth_more(diagnosis: Diagnosis, thin: int) -> bool:

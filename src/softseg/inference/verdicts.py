@@ -115,11 +115,6 @@ class Diagnosis:
         """The checks that were not passed."""
         return tuple(check for check in self.checks if check.passed is False)
 
-    @property
-    def distance(self) -> tuple[int, float]:
-        """How far it is from good: failed checks, then the largest excess among them."""
-        return len(self.failed), max((check.excess for check in self.failed), default=0.0)
-
     def check(self, name: str) -> Check:
         """Return one check by its name."""
         return next(check for check in self.checks if check.name == name)

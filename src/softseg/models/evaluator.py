@@ -23,8 +23,8 @@ from softseg.models.mixture import Values
 BLOCK_CELLS: Final = 2_000_000
 """Numbers held per block and array: 16 MB."""
 
-MOST_KEPT: Final = 32
-"""Layouts whose weights are kept: each combination of gaps has one."""
+MOST_KEPT: Final = 10_000_000
+"""Numbers kept of draws laid out, for one layout after the other: 80 MB."""
 
 type Patterns = slice | NDArray[np.intp]
 
@@ -53,6 +53,7 @@ class LaidOut:
     def __init__(self, values: Values) -> None:
         self.values = values
         self._kept: dict[Hashable, tuple[Array, Array, Array]] = {}
+        self._n_kept = 0
 
     def under(self, layout: Layout) -> tuple[Array, Array, Array]:
         """Return start (1, ·), dense (column, ·) and table (cell, ·), · = segment × sample."""
@@ -61,8 +62,10 @@ class LaidOut:
             weights = layout.weights(self.values.indicators, NUMPY)
             start = start_of(weights, self.values.share)[..., None]
             found = _by_column(start), _by_column(weights.dense), _by_column(weights.table)
-            if len(self._kept) < MOST_KEPT:
+            size = sum(part.size for part in found)
+            if self._n_kept + size <= MOST_KEPT:
                 self._kept[layout.key] = found
+                self._n_kept += size
         return found
 
 
