@@ -2,6 +2,7 @@
 
     python scripts/calibrate.py ranks        ranks of the truth among the draws are uniform
     python scripts/calibrate.py joint        Gibbs updates leave the joint distribution alone
+    python scripts/calibrate.py markov       both for latent Markov models
     python scripts/calibrate.py references   every method meets the reference posteriors
     python scripts/calibrate.py number       evidence and occupied segments against known answers
     python scripts/calibrate.py bank         broken set-ups are flagged, good ones pass
@@ -33,6 +34,7 @@ import calibration_bank
 import calibration_coverage
 import calibration_coverage_page
 import calibration_joint
+import calibration_markov
 import calibration_money
 import calibration_money_page
 import calibration_number
@@ -49,6 +51,7 @@ RANKS = KEPT / "ranks"
 TASKS = (
     "ranks",
     "joint",
+    "markov",
     "references",
     "number",
     "bank",
@@ -59,7 +62,7 @@ TASKS = (
 )
 
 
-PARTS = ("joint", "references", "number", "bank", "survival")
+PARTS = ("joint", "markov", "references", "number", "bank", "survival")
 """Parts whose results stand in docs/calibration/."""
 
 
@@ -92,17 +95,19 @@ def run(
                 print(f"{task}: {i} of {len(open_units)}", flush=True)
 
 
-def run_ranks(methods: Sequence[str], cores: int) -> None:
+def run_ranks(
+    methods: Sequence[str],
+    cores: int,
+    units: Sequence[str],
+    path_of: Callable[[Path, str, str], Path],
+    work: Callable[..., float],
+) -> None:
     """Do the shards of the ranks that have no file yet, method after method."""
     for method in methods:
-        units = [
-            unit
-            for unit in calibration_ranks.units()
-            if not calibration_ranks.path_of(RANKS, unit, method).exists()
-        ]
-        print(f"ranks, {method}: {len(units)} shards to do", flush=True)
-        work = partial(calibration_ranks.work, method=method, folder=RANKS, commit=commit())
-        for unit, seconds in results(units, work, cores):
+        left = [unit for unit in units if not path_of(RANKS, unit, method).exists()]
+        print(f"ranks, {method}: {len(left)} shards to do", flush=True)
+        own = partial(work, method=method, folder=RANKS, commit=commit())
+        for unit, seconds in results(left, own, cores):
             print(f"ranks, {method}: {unit} in {seconds:.0f} s of CPU", flush=True)
 
 
@@ -144,13 +149,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=[*TASKS, "page", "all"], default="all", nargs="?")
     parser.add_argument("--tables", type=int, default=200, help="tables per size")
+    parser.add_argument("--shards", type=int, help="of latent Markov ranks, all by default")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--methods", nargs="+", default=calibration_ranks.METHODS)
     arguments = parser.parse_args()
     tasks = TASKS if arguments.task == "all" else (arguments.task,)
     cores = arguments.cores
     if "ranks" in tasks:
-        run_ranks(arguments.methods, cores)
+        ranks = calibration_ranks
+        run_ranks(arguments.methods, cores, ranks.units(), ranks.path_of, ranks.work)
+    if "markov" in tasks:
+        markov = calibration_markov
+        joint = partial(markov.joint, commit=commit())
+        run("markov", markov.CALIBRATED, joint, cores, KEPT)
+        units = markov.units()[: arguments.shards]
+        run_ranks(arguments.methods, cores, units, markov.shard_path, markov.work)
     for task, module in (
         ("joint", calibration_joint),
         ("references", calibration_references),

@@ -13,9 +13,12 @@ few data one sweep moves far. Counts have exposures.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import logsumexp
 
+from calibration_ranks import log_joint
 from softseg.families import families
 from softseg.inference.diagnose import quantities
 from softseg.inference.gibbs import gibbs, stack
@@ -69,6 +72,38 @@ class Simulator:
         ones, rows = np.ones(N_CUSTOMERS), np.arange(1, N_CUSTOMERS + 1)
         return reduce(Table(self.mixture.schema, columns, exposures, ones, rows=rows))
 
+    def log_likelihood(self, table: Statistics, values: Values) -> float:
+        """Return the log density of a table, written out in NumPy."""
+        lik = logsumexp(log_joint(table, values), axis=0) + table.log_base
+        return float(lik @ table.count)
+
+    def swept(
+        self, table: Statistics, updated: Mixture, values: Values, rng: np.random.Generator
+    ) -> Values:
+        """Return where one Gibbs sweep leads."""
+        return gibbs(table, updated, [values], n_draws=1, n_tune=0, rngs=[rng])[1][0]
+
+
+class Simulates(Protocol):
+    """What the test needs to know of a model."""
+
+    @property
+    def mixture(self) -> Mixture:
+        """The model."""
+        ...
+
+    def table(self, values: Any, rng: np.random.Generator) -> Any:
+        """Return data drawn given the parameters."""
+        ...
+
+    def log_likelihood(self, table: Any, values: Values) -> float:
+        """Return the log density of data."""
+        ...
+
+    def swept(self, table: Any, updated: Any, values: Values, rng: np.random.Generator) -> Values:
+        """Return where one Gibbs sweep leads."""
+        ...
+
 
 def units() -> list[str]:
     """Return the names of the families."""
@@ -77,7 +112,11 @@ def units() -> list[str]:
 
 def work(unit: str, commit: str) -> dict[str, object]:
     """Return for one family the distances of all quantities, in standard errors."""
-    simulator = Simulator.of(unit)
+    return judged(Simulator.of(unit), commit)
+
+
+def judged(simulator: Simulates, commit: str) -> dict[str, object]:
+    """Return the distances of all quantities, in standard errors."""
     names, z, ess = joint_test(simulator, simulator.mixture, np.random.default_rng([3, 1]))
     return {
         "commit": commit,
@@ -88,7 +127,7 @@ def work(unit: str, commit: str) -> dict[str, object]:
 
 
 def joint_test(
-    simulator: Simulator,
+    simulator: Simulates,
     updated: Mixture,
     rng: np.random.Generator,
     n_steps: int = N_STEPS,
@@ -124,25 +163,25 @@ def joint_test(
     return names, z, ess
 
 
-def _fresh(simulator: Simulator, n: int, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
+def _fresh(simulator: Simulates, n: int, rng: np.random.Generator) -> tuple[list[str], np.ndarray]:
     """Return names and draws (sample, quantity) of independent pairs of parameters and table."""
     values, lik = [], []
     for _ in range(n):
         truth = simulator.mixture.draw_prior(rng)
         values.append(truth)
-        lik.append(_log_likelihood(simulator.table(truth, rng), truth))
+        lik.append(simulator.log_likelihood(simulator.table(truth, rng), truth))
     return _quantities(values, lik)
 
 
-def _chain(simulator: Simulator, updated: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:
+def _chain(simulator: Simulates, updated: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:
     """Return the quantities along one chain, (step, quantity)."""
     values, lik = [], []
     now = simulator.mixture.draw_prior(rng)
     for _ in range(n):
-        statistics = simulator.table(now, rng)
+        table = simulator.table(now, rng)
         values.append(now)
-        lik.append(_log_likelihood(statistics, now))
-        now = gibbs(statistics, updated, [now], n_draws=1, n_tune=0, rngs=[rng])[1][0]
+        lik.append(simulator.log_likelihood(table, now))
+        now = simulator.swept(table, updated, now, rng)
     return _quantities(values, lik)[1]
 
 
@@ -152,12 +191,3 @@ def _quantities(values: list[Values], lik: list[float]) -> tuple[list[str], np.n
     names, columns = quantities(stacked, np.array(lik)[None])
     kept = [i for i, name in enumerate(names) if "share[2]" not in name]
     return [names[i] for i in kept], columns[0][:, kept]
-
-
-def _log_likelihood(statistics: Statistics, values: Values) -> float:
-    from scipy.special import logsumexp
-
-    from calibration_ranks import log_joint
-
-    lik = logsumexp(log_joint(statistics, values), axis=0) + statistics.log_base
-    return float(lik @ statistics.count)

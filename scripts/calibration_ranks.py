@@ -14,7 +14,7 @@ stand is stored with the ranks.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,19 +89,32 @@ def frozen_schema(name: str) -> Schema:
 
 def work(unit: str, method: str, folder: Path, commit: str) -> float:
     """Write the ranks of a shard under a method; return its CPU seconds."""
-    began = time.process_time()
     name, shard = unit.rsplit("-", 1)
     mixture = specify(frozen_schema(name), N_SEGMENTS)
     first = int(shard) * SHARD
+
+    def simulate(simulation: int) -> tuple[list[str], np.ndarray, bool]:
+        return simulation_of(mixture, [FAMILIES.index(name), simulation], method)
+
+    return store(path_of(folder, unit, method), simulate, range(first, first + SHARD), commit)
+
+
+def store(
+    path: Path,
+    simulate: Callable[[int], tuple[list[str], np.ndarray, bool]],
+    simulations: Sequence[int],
+    commit: str,
+) -> float:
+    """Write what `simulate` returns for each simulation as one shard; return the CPU seconds."""
+    began = time.process_time()
     names: list[str] = []
     ranks, stands = [], []
-    for simulation in range(first, first + SHARD):
-        names, one, stand = simulation_of(mixture, [FAMILIES.index(name), simulation], method)
+    for simulation in simulations:
+        names, one, stand = simulate(simulation)
         ranks.append(one)
         stands.append(stand)
     seconds = time.process_time() - began
-    folder.mkdir(parents=True, exist_ok=True)
-    path = path_of(folder, unit, method)
+    path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_suffix(".part.npz")
     np.savez_compressed(
         staged,
@@ -120,10 +133,10 @@ def path_of(folder: Path, unit: str, method: str) -> Path:
     return folder / f"{method}-{unit}.npz"
 
 
-def read(folder: Path, name: str, method: str) -> Ranks | None:
+def read(folder: Path, name: str, method: str, n_shards: int | None = None) -> Ranks | None:
     """Return all ranks of a family under a method; None where there are none yet."""
     shards = []
-    for i in range(N_SIMULATIONS // SHARD):
+    for i in range(N_SIMULATIONS // SHARD if n_shards is None else n_shards):
         path = path_of(folder, f"{name}-{i}", method)
         if path.exists():
             with np.load(path) as file:
@@ -153,9 +166,14 @@ def simulation_of(
     modes = find_modes(statistics, mixture, n_starts=N_STARTS, rng=rng_modes)
     draws, stands = _draws(method, statistics, mixture, modes, rng)
     names, true = watched(statistics, truth.map(lambda v: v[None, None]), None)
-    drawn = watched(statistics, draws.values, draws.log_likelihood)[1][:-1]
-    ties = (drawn == true).sum(axis=0)
-    return names, (drawn < true).sum(axis=0) + rng.integers(ties + 1), stands
+    drawn = watched(statistics, draws.values, draws.log_likelihood)[1]
+    return names, ranked(true, drawn, rng), stands
+
+
+def ranked(true: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the truth's ranks among all draws but the last, by lot where they are equal."""
+    ties = (drawn[:-1] == true).sum(axis=0)
+    return (drawn[:-1] < true).sum(axis=0) + rng.integers(ties + 1)
 
 
 def _draws(

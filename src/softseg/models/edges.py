@@ -30,7 +30,7 @@ def inside(mixture: Mixture, values: Values, n_customers: float) -> Values:
     """Return the parameters with those on the edge of their range moved inwards.
 
     Probabilities by less than half a customer's worth; parameters under a Gamma prior up to as
-    small a part of its mean. Shapes stay.
+    small a part of its mean. Shapes stay, and so do fixed shares and rows.
     """
     edge = min(LEAST_PROBABILITY, 0.5 / (1.0 + n_customers))
 
@@ -55,10 +55,12 @@ def inside(mixture: Mixture, values: Values, n_customers: float) -> Values:
         for name, member in mixture.families.items()
     }
     for extra in mixture.extras:
-        array = values.indicators[extra.group][extra.name]
-        array = simplex(array) if extra.support == "simplex" else np.asarray(array)
+        array, fixed = np.asarray(values.indicators[extra.group][extra.name]), extra.prior.fixed
+        if extra.support == "simplex":
+            array = np.where(np.isnan(fixed), simplex(array), fixed)
         indicators.setdefault(extra.group, {})[extra.name] = array
-    return Values(simplex(values.share), indicators)
+    share = simplex(values.share) if mixture.fixed_share is None else values.share
+    return Values(share, indicators)
 
 
 def bounded(mixture: Mixture) -> Mixture:

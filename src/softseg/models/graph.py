@@ -62,22 +62,31 @@ def build_mixture(mixture: Mixture, statistics: Statistics) -> pm.Model:
         Ready for `pm.sample` and `nutpie`; its log density is the log prior plus the
         log-likelihood, plus the Jacobians of PyMC's transforms where these are asked for.
     """
-    coords: dict[str, Any] = {SEGMENT: np.arange(1, mixture.n_segments + 1)}
-    for name, coding in mixture.codings.items():
-        if mixture.families[name].levelled:
-            coords[level_dim(name)] = list(coding.levels)
-    with pm.Model(coords=coords, check_bounds=False) as model:
-        share = _share(mixture)
-        parameters = {
-            indicator: {name: _parameter(indicator, name, prior) for name, prior in priors.items()}
-            for indicator, priors in mixture.priors.items()
-        }
-        weights = statistics.layout.weights(parameters, PYTENSOR)
+    with pm.Model(coords=coordinates(mixture), check_bounds=False) as model:
+        share = share_of(mixture)
+        weights = statistics.layout.weights(parameters_of(mixture), PYTENSOR)
         start = pt.log(pt.maximum(share, TINY)) + weights.constant
         pm.Potential(
             "log_likelihood", log_likelihood(statistics, start, weights.dense, weights.table)
         )
     return model
+
+
+def coordinates(mixture: Mixture) -> dict[str, Any]:
+    """Return the coordinates of the model's dims: segments and levels."""
+    coords: dict[str, Any] = {SEGMENT: np.arange(1, mixture.n_segments + 1)}
+    for name, coding in mixture.codings.items():
+        if mixture.families[name].levelled:
+            coords[level_dim(name)] = list(coding.levels)
+    return coords
+
+
+def parameters_of(mixture: Mixture) -> dict[str, dict[str, Any]]:
+    """Return the variables of the indicators' parameters, within a `pm.Model`."""
+    return {
+        indicator: {name: _parameter(indicator, name, prior) for name, prior in priors.items()}
+        for indicator, priors in mixture.priors.items()
+    }
 
 
 def free_values(mixture: Mixture, values: Values) -> dict[str, Array]:
@@ -130,8 +139,8 @@ def _share_is_free(mixture: Mixture) -> bool:
     return mixture.fixed_share is None and mixture.n_segments > 1
 
 
-def _share(mixture: Mixture) -> Any:
-    """Return the shares; of one segment there is nothing to estimate."""
+def share_of(mixture: Mixture) -> Any:
+    """Return the shares, within a `pm.Model`; of one segment there is nothing to estimate."""
     if _share_is_free(mixture):
         return pm.Dirichlet(SHARE, a=mixture.share, dims=SEGMENT)
     fixed = np.ones(1) if mixture.fixed_share is None else mixture.fixed_share
@@ -167,11 +176,15 @@ def _variable(group: _Group, dims: tuple[str, ...]) -> Any:
     return getattr(pm, group.distribution)(group.name, **numbers, **shaped)
 
 
-def unconstrained(model: pm.Model, mixture: Mixture) -> Callable[[Values], dict[str, Array]]:
+def unconstrained(
+    model: pm.Model,
+    mixture: Mixture,
+    free: Callable[[Any, Values], dict[str, Array]] = free_values,
+) -> Callable[[Values], dict[str, Array]]:
     """Return a function from parameters to the point that a gradient sampler moves.
 
     The point holds the transformed random variables under the names of the model's value
-    variables, in the order of `model.free_RVs`.
+    variables, in the order of `model.free_RVs`. `free` gives the random variables' values.
     """
     inputs, parts = [], []
     for variable in model.free_RVs:
@@ -189,7 +202,7 @@ def unconstrained(model: pm.Model, mixture: Mixture) -> Callable[[Values], dict[
     keys = [str(variable.name) for variable in model.value_vars]
 
     def point(values: Values) -> dict[str, Array]:
-        given = free_values(mixture, values)
+        given = free(mixture, values)
         return dict(zip(keys, function(*(given[name] for name in names)), strict=True))
 
     return point

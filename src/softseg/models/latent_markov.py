@@ -26,93 +26,15 @@ from numba import njit
 from softseg.compiled import CACHED
 from softseg.errors import UsageError
 from softseg.families.base import Array
+from softseg.models.chain_priors import LogitPrior, RowPrior
 from softseg.models.mixture import Extra, Mixture, specify
-from softseg.models.plan import CODES
 from softseg.names import INITIAL, TRANSITION
-from softseg.priors import DISTRIBUTIONS, FIXED
 from softseg.tables.schema import Schema
 
 STAY, STRENGTH = 0.8, 20.0
 """The default prior of a row: expected share that stays, and how many customers it is worth."""
 LOGIT_SD, SLOPE_SD = 1.5, 1.0
 """Prior sds of the constants and the slopes of multinomial logits, per sd of a covariate."""
-
-
-@dataclass(frozen=True, eq=False)
-class RowPrior:
-    """Dirichlet rows, or fixed ones.
-
-    Attributes
-    ----------
-    alpha
-        Concentrations, (segment, state).
-    fixed
-        Fixed rows, NaN where estimated, (segment, state).
-    """
-
-    alpha: Array
-    fixed: Array
-
-    def codes(self) -> tuple[Array, Array, Array]:
-        """Return name codes and the two numbers of each column's prior, (segment, column)."""
-        held = ~np.isnan(self.fixed)
-        return (
-            np.where(held, float(CODES[FIXED]), float(CODES["Dirichlet"])),
-            self.alpha,
-            np.zeros_like(self.alpha),
-        )
-
-    def log_density(self, values: Array) -> Array:
-        """Return the log density of each segment's row, 0 where it is fixed; (segment,)."""
-        density = DISTRIBUTIONS["Dirichlet"].log_density(values, alpha=self.alpha)
-        return np.where(np.isnan(self.fixed[:, 0]), density, 0.0)
-
-    def draw(self, rng: np.random.Generator) -> Array:
-        """Return one draw, (segment, state)."""
-        drawn = DISTRIBUTIONS["Dirichlet"].draw(rng, self.alpha.shape, alpha=self.alpha)
-        return np.where(np.isnan(self.fixed), drawn, self.fixed)
-
-    def bounded(self) -> "RowPrior":
-        """Return the prior with concentrations of at least 1; itself if all are."""
-        if np.all(self.alpha >= 1.0):
-            return self
-        return RowPrior(np.maximum(self.alpha, 1.0), self.fixed)
-
-
-@dataclass(frozen=True, eq=False)
-class LogitPrior:
-    """Normal coefficients of multinomial logits, 0 for the reference.
-
-    Attributes
-    ----------
-    mean, sd
-        Shape (segment, column).
-    fixed
-        NaN where estimated, (segment, column).
-    """
-
-    mean: Array
-    sd: float
-    fixed: Array
-
-    def codes(self) -> tuple[Array, Array, Array]:
-        """Return name codes and the two numbers of each column's prior, (segment, column)."""
-        held = ~np.isnan(self.fixed)
-        codes = np.where(held, float(CODES[FIXED]), float(CODES["Normal"]))
-        return codes, self.mean, np.full_like(self.mean, self.sd)
-
-    def log_density(self, values: Array) -> Array:
-        """Return the log density of each segment's coefficients, (segment,)."""
-        density = DISTRIBUTIONS["Normal"].log_density(values, mu=self.mean, sigma=self.sd)
-        return np.where(np.isnan(self.fixed), density, 0.0).sum(axis=1)
-
-    def draw(self, rng: np.random.Generator) -> Array:
-        """Return one draw, (segment, column)."""
-        return np.where(np.isnan(self.fixed), rng.normal(self.mean, self.sd), self.fixed)
-
-    def bounded(self) -> "LogitPrior":
-        """Return the prior itself: a normal density has a maximum."""
-        return self
 
 
 class Chain(NamedTuple):
@@ -176,6 +98,11 @@ class LatentMarkov(Mixture):
         """Return whether only the shares, which covariates replace, are fixed."""
         same = all(p.exchangeable for group in self.priors.values() for p in group.values())
         return same and self.begin_design.shape[1] > 0
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters; one segment's coefficients of the beginning are redundant."""
+        return super().n_parameters - self.begin_design.shape[1]
 
     @property
     def logit(self) -> bool:
@@ -270,19 +197,21 @@ def specify_markov(
     Raises
     ------
     UsageError
-        Where rows do not have one number per state.
+        Where rows do not have one number per state, concentrations are not above 0, fixed rows are
+        not whole or stand beside covariates, or covariates do not fit their names and matrices.
     """
     mixture = specify(schema, n_segments)
     n_states = n_segments + churns
     shape = (n_segments, n_states)
     alpha = sticky(n_segments, churns) if alpha is None else np.asarray(alpha, dtype=float)
     fixed = np.full(shape, np.nan) if fixed is None else np.asarray(fixed, dtype=float)
-    for name, rows in (("concentrations", alpha), ("fixed rows", fixed)):
-        if rows.shape != shape:
-            raise UsageError(
-                f"Give the transitions one row of {name} per segment with one number per state: "
-                f"expected the shape {shape}, got {rows.shape}."
-            )
+    _check_rows(alpha, fixed, shape)
+    if design is not None:
+        if not np.isnan(fixed).all():
+            raise UsageError("Leave covariates of transitions away where rows are fixed: got both.")
+        _check_design(design, covariates, len(profiles))
+    if begin_design is not None:
+        _check_design(begin_design, begin_covariates, len(begin_design))
     free = fixed if n_states > 1 else np.ones((1, 1))
     extras: list[Extra] = []
     whole_begin = np.zeros((1, 0))
@@ -315,6 +244,34 @@ def specify_markov(
         begin_design=whole_begin,
         profiles=tuple(profiles),
     )
+
+
+def _check_rows(alpha: Array, fixed: Array, shape: tuple[int, int]) -> None:
+    for name, rows in (("concentrations", alpha), ("fixed rows", fixed)):
+        if rows.shape != shape:
+            raise UsageError(
+                f"Give the transitions one row of {name} per segment with one number per state: "
+                f"expected the shape {shape}, got {rows.shape}."
+            )
+    if not np.all(alpha > 0.0):
+        raise UsageError(f"Give the transitions concentrations above 0, got {alpha.min()}.")
+    for row in fixed[~np.isnan(fixed).all(axis=1)]:
+        if not (np.all(row >= 0.0) and np.isclose(row.sum(), 1.0)):
+            raise UsageError(
+                "Give a fixed row of transitions whole, or NaN in all its states: expected shares "
+                f"that add up to 1, got {row.tolist()}."
+            )
+
+
+def _check_design(design: Array, names: Sequence[str], n_rows: int) -> None:
+    expected, got = (n_rows, len(names)), np.shape(design)
+    if got != expected:
+        raise UsageError(
+            "Give the covariates one row per transition matrix or beginning and one column per "
+            f"name: expected the shape {expected}, got {got}."
+        )
+    if not np.all(np.isfinite(design)):
+        raise UsageError("Give covariates without gaps: expected finite numbers, got others.")
 
 
 def _with_constant(design: Array) -> Array:

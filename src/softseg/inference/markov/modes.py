@@ -2,7 +2,7 @@
 
 A start takes the segments' parameters from where mixtures start, on the rows of the panel as if
 they were customers, and the chain from its prior. Segments are numbered by the customers and
-periods that the best mode puts into them, the largest first.
+periods that the best mode puts into them, the largest first, where their labels carry no meaning.
 
 Covariates have no M step: the mode without them is found first, and its rows become constants of
 the logits; from there the climb goes on along the gradient.
@@ -24,8 +24,9 @@ from softseg.inference.threads import Stop, Stopped
 from softseg.likelihood.histories import Histories
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
+from softseg.models.chain_priors import RowPrior
 from softseg.models.edges import bounded, inside
-from softseg.models.latent_markov import LatentMarkov, RowPrior, sticky
+from softseg.models.latent_markov import LatentMarkov, sticky
 from softseg.models.mixture import Extra, Mixture, Values
 from softseg.models.plan import theta_of, values_of
 from softseg.names import INITIAL, TRANSITION
@@ -59,12 +60,21 @@ class Climber:
         return cls(whole, MarkovSpace.on(gentle, statistics, together))
 
     def start(self, rng: np.random.Generator) -> Values:
-        """Return random first parameters of the model that EM climbs."""
+        """Return random first parameters of the model that EM climbs, fixed ones in their places.
+
+        Gibbs chains begin there too, and never touch what is fixed.
+        """
         statistics, model = self.space.statistics, self.gentle.model
         drawn = model.draw_prior(rng)
         found = random_start(statistics, rows_of(model), rng)
         extras = {g: v for g, v in drawn.indicators.items() if g == TRANSITION}
-        return Values(found.share, {**found.indicators, **extras})
+        share = found.share if model.fixed_share is None else model.fixed_share
+        return self._held(share, theta_of(model, Values(share, {**found.indicators, **extras})))
+
+    def _held(self, share: Array, theta: Array) -> Values:
+        """Return parameters with the fixed ones as they are to the last bit: steps round them."""
+        fixed = self.gentle.plan.fixed
+        return values_of(self.gentle.mixture, share, np.where(np.isnan(fixed), theta, fixed))
 
     def climb(self, values: Values, cycles: int, tolerance: float, stop: Stop) -> Values:
         """Return the parameters that EM reaches within a number of cycles.
@@ -82,7 +92,7 @@ class Climber:
         )
         if stop.is_set():
             raise Stopped
-        return values_of(space.mixture, share, theta)
+        return self._held(share, theta)
 
     def height(self, values: Values) -> float:
         """Return log-likelihood plus log prior of the model that EM climbs, up to a constant."""
@@ -107,7 +117,10 @@ class Climber:
         return self.space.model.logit
 
     def mode(self, values: Values) -> Mode:
-        """Return parameters of the model as a mode, segments numbered by size."""
+        """Return parameters of the model as a mode.
+
+        Segments are numbered by size, unless priors of their own give the labels a meaning.
+        """
         space, s = self.space, self.space.statistics
         model = space.model
         inner = inside(model, values, s.n_customers)
@@ -115,8 +128,9 @@ class Climber:
         _, log_lik, sums = seen(space.plan, space.chain, inner.share, theta, space.sequences)
         sizes = sums[2]
         log_lik += float(s.count @ s.log_base)
-        order = np.argsort(-sizes, kind="stable")
-        values, sizes = values.permuted(order), sizes[order]
+        if model.exchangeable:
+            order = np.argsort(-sizes, kind="stable")
+            values, sizes = values.permuted(order), sizes[order]
         weights = s.layout.weights(values.indicators, NUMPY)
         top = memberships(s, weights, sizes / sizes.sum())[0].argmax(axis=1)
         return Mode(values, log_lik, log_lik + model.log_prior(inner), sizes, top)

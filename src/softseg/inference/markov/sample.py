@@ -54,12 +54,12 @@ def ways_of(statistics: Statistics, histories: Histories, model: LatentMarkov) -
     def space(mixture: Mixture, patterns: Statistics) -> MarkovSpace:
         return MarkovSpace.on(cast(LatentMarkov, mixture), patterns, histories)
 
-    own = space(model, statistics)
+    own, h = space(model, statistics), histories
     return Ways(
         search=Searcher(histories),
         space=space,
         gibbs=partial(gibbs, sweeps=markov_sweeps(own)),
         align=partial(align, shares=False),
         engine=lambda patterns, mixture, start: markov_engine(own),
-        content=(histories, model.design, model.begin_design),
+        content=(h.steps, h.quiet, h.n_churns, model.design, model.begin_design),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from softseg.compiled import CACHED
+from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.inference.coordinates import back, place, prior_kernel
 from softseg.inference.space import Space, coordinates_of
@@ -52,7 +53,14 @@ class MarkovSpace(Space):
 
     @classmethod
     def on(cls, model: LatentMarkov, statistics: Statistics, histories: Histories) -> "MarkovSpace":
-        """Return the space of a model on these histories."""
+        """Return the space of a model on these histories.
+
+        Raises
+        ------
+        UsageError
+            Where the histories need a state, matrix or beginning that the model does not have.
+        """
+        _check(model, histories)
         plan = plan_of(model, statistics.layout)
         extra = sum(e.prior.fixed.shape[1] for e in model.extras)
         chain = model.chain(plan.fixed.shape[1] - extra)
@@ -92,6 +100,22 @@ class MarkovSpace(Space):
 
     def _densities(self, points: Array) -> tuple[Array, Array]:
         return densities_kernel(points, self.plan, self.coordinate, self.chain, self.sequences)
+
+
+def _check(model: LatentMarkov, histories: Histories) -> None:
+    if histories.n_churns and not model.churns:
+        raise UsageError(
+            "Give the model the state churned (churns=True): customers of the panel can churn."
+        )
+    for name, needed, given in (
+        ("profile", histories.n_profiles, len(model.design)),
+        ("row of begin_design", histories.n_begins, len(model.begin_design)),
+    ):
+        if needed > given:
+            raise UsageError(
+                f"Give the model one {name} for each of the histories: expected {needed} at least, "
+                f"got {given}."
+            )
 
 
 @njit(**CACHED)
