@@ -6,7 +6,7 @@ interval, what is written may be wrong, or covariates explain the moves, the lat
 labels is sampled like any other (`softseg.models.labelled`).
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,8 +165,7 @@ def _by_counts(
     log_lik = _weighed(begun, share)
     rows: dict[str, Array] = {}
     for extra, own in zip(model.extras, moved, strict=True):
-        prior = extra.prior
-        assert isinstance(prior, RowPrior)  # without covariates there are rows
+        prior = cast(RowPrior, extra.prior)  # there are no covariates here
         free = np.isnan(prior.fixed)
         if np.any(own[(prior.fixed == 0.0) & ~free] > 0.0):
             raise DataError(
