@@ -165,7 +165,7 @@ def _by_counts(
     log_lik = _weighed(begun, share)
     rows: dict[str, Array] = {}
     for extra, own in zip(model.extras, moved, strict=True):
-        prior = cast(RowPrior, extra.prior)  # without covariates there are rows
+        prior = cast(RowPrior, extra.prior)  # there are no covariates here
         free = np.isnan(prior.fixed)
         if np.any(own[(prior.fixed == 0.0) & ~free] > 0.0):
             raise DataError(
