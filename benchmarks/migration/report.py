@@ -260,17 +260,8 @@ def contracts(found: Line) -> Iterator[str]:
             bands = zip(told["survival"], *told["survival_90"], strict=True)
             cells = [f"{100 * s:.1f} ({100 * low:.1f} to {100 * up:.1f})" for s, low, up in bands]
             gate = f"{told['gate']} ({', '.join(told['failed'])})" if "gate" in told else ""
-            rows.append(
-                [
-                    cohort,
-                    name,
-                    f"{told['log_likelihood']:.2f}",
-                    *(cells[t] for t in YEARS),
-                    f"{100 * told['worst']:.1f}",
-                    f"{told['log_score']:.2f}",
-                    gate,
-                ]
-            )
+            row = [cohort, name, f"{told['log_likelihood']:.2f}", *(cells[t] for t in YEARS)]
+            rows.append([*row, f"{100 * told['worst']:.1f}", f"{told['log_score']:.2f}", gate])
     head = ["cohort", "model", "log-likelihood", *(f"year {t}" for t in YEARS)]
     yield from table([*head, "worst error", "log score", "gate"], rows)
     yield CONTRACTS_SAID

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.migration.cdnow import DAYS, read
 from benchmarks.migration.data import MOVES, panel
 from benchmarks.migration.purchases import BetaGeometric, Customers, Pareto, Shifted
 
@@ -22,6 +23,20 @@ def customers(reference_data: Callable[[str], Path]) -> Customers:
 
 def one(x: float, t_x: float, T: float) -> Customers:
     return Customers(np.array([x]), np.array([t_x]), np.array([T]))
+
+
+def test_the_event_log_gives_the_published_summary(
+    reference_data: Callable[[str], Path], customers: Customers
+) -> None:
+    log = read(reference_data("CDNOW_sample.txt"))
+    np.testing.assert_array_equal(log.customers.x, customers.x)
+    np.testing.assert_allclose(log.customers.t_x, customers.t_x, atol=1e-9)
+    np.testing.assert_allclose(log.customers.T, customers.T, atol=1e-9)
+    summary = pd.read_csv(reference_data("cdnow_summary.csv"))
+    np.testing.assert_array_equal(log.later, summary["x.star"])
+    tracking = pd.read_csv(reference_data("cdnow_cu_tracking.csv"))["cu.tracking"]
+    weeks = DAYS // 7
+    np.testing.assert_array_equal(log.orders.sum(axis=0).cumsum(), tracking[weeks - 1 :: weeks])
 
 
 @pytest.mark.parametrize(
