@@ -230,7 +230,7 @@ def _outcome(
 
     ``left``: the customer leaves within the horizon, of those who have not left. ``left_unseen``:
     the customer has left by then, of those with an order in the last three periods. ``quiet``: no
-    order within the horizon, of the same. ``inactive``: no order in four periods that begin by then,
+    order within the horizon, of the same. ``inactive``: no order in four periods begun by then,
     of those whose present run without orders is shorter than four. Whoever cannot be watched as
     long as the event needs is not judged.
     """
