@@ -9,6 +9,7 @@
     python scripts/calibrate.py coverage     intervals cover the truth as often as they say
     python scripts/calibrate.py money        so does the band of the net present value
     python scripts/calibrate.py agreement    Gibbs and NUTS agree for every family
+    python scripts/calibrate.py projection   so do projections of customers per state
     python scripts/calibrate.py survival     kills, damaged files, a full disk, two processes
     python scripts/calibrate.py page         write both pages from what has been run
     python scripts/calibrate.py all          everything; resumes where it stopped
@@ -39,6 +40,7 @@ import calibration_money
 import calibration_money_page
 import calibration_number
 import calibration_page
+import calibration_projection
 import calibration_ranks
 import calibration_references
 import calibration_survival
@@ -58,11 +60,12 @@ TASKS = (
     "coverage",
     "money",
     "agreement",
+    "projection",
     "survival",
 )
 
 
-PARTS = ("joint", "markov", "references", "number", "bank", "survival")
+PARTS = ("joint", "markov", "references", "number", "bank", "projection", "survival")
 """Parts whose results stand in docs/calibration/."""
 
 
@@ -169,6 +172,7 @@ def main() -> int:
         ("references", calibration_references),
         ("number", calibration_number),
         ("bank", calibration_bank),
+        ("projection", calibration_projection),
     ):
         if task in tasks:
             work = partial(module.work, commit=commit())

@@ -9,6 +9,7 @@ import numpy as np
 import calibration_bank
 import calibration_joint
 import calibration_number
+import calibration_projection
 import calibration_ranks
 import calibration_survival
 from calibration_bands import p_values, picture
@@ -20,8 +21,8 @@ HEAD = """# Calibration
 Written by `make calibrate`; do not edit. What is proved here: the truth has uniform ranks among
 the draws, Gibbs updates leave the joint distribution alone, every method meets reference
 posteriors, evidence and occupied segments meet what is known of them, the verdicts flag broken
-set-ups and pass good ones, intervals cover the truth as often as they say, and a run survives. Each
-part says which state of the code its figures come from.
+set-ups and pass good ones, intervals cover the truth as often as they say, so do projections of
+customers, and a run survives. Each part says which state of the code its figures come from.
 """
 RANKS = f"""## Ranks of the truth
 
@@ -78,7 +79,8 @@ def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
         Folder of the documentation: ranks are read from calibration/ranks, the sections on coverage
         from calibration/coverage.md, pictures go to images/calibration.
     kept
-        Results of ``joint``, ``references``, ``number``, ``bank`` and ``survival`` by unit.
+        Results of ``joint``, ``references``, ``number``, ``bank``, ``projection`` and ``survival``
+        by unit.
     """
     parts = [HEAD, *_ranks(docs)]
     for task, section in (
@@ -92,6 +94,8 @@ def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
     coverage = docs / "calibration" / "coverage.md"
     if coverage.exists():
         parts.append(coverage.read_text(encoding="utf-8"))
+    if kept["projection"]:
+        parts += calibration_projection.section(kept["projection"])
     if kept["survival"]:
         parts += calibration_survival.section(kept["survival"])
     return "\n".join(parts).rstrip() + "\n"
