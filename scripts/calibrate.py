@@ -3,6 +3,7 @@
     python scripts/calibrate.py ranks        ranks of the truth among the draws are uniform
     python scripts/calibrate.py joint        Gibbs updates leave the joint distribution alone
     python scripts/calibrate.py references   every method meets the reference posteriors
+    python scripts/calibrate.py number       evidence and occupied segments against known answers
     python scripts/calibrate.py bank         broken set-ups are flagged, good ones pass
     python scripts/calibrate.py coverage     intervals cover the truth as often as they say
     python scripts/calibrate.py money        so does the band of the net present value
@@ -34,6 +35,7 @@ import calibration_coverage_page
 import calibration_joint
 import calibration_money
 import calibration_money_page
+import calibration_number
 import calibration_page
 import calibration_ranks
 import calibration_references
@@ -44,7 +46,21 @@ sys.path.insert(0, str(ROOT / "tests"))  # their builders make tables with known
 FOLDER = ROOT / "out" / "calibration"
 KEPT = ROOT / "docs" / "calibration"
 RANKS = KEPT / "ranks"
-TASKS = ("ranks", "joint", "references", "bank", "coverage", "money", "agreement", "survival")
+TASKS = (
+    "ranks",
+    "joint",
+    "references",
+    "number",
+    "bank",
+    "coverage",
+    "money",
+    "agreement",
+    "survival",
+)
+
+
+PARTS = ("joint", "references", "number", "bank", "survival")
+"""Parts whose results stand in docs/calibration/."""
 
 
 def stored(task: str, folder: Path = FOLDER) -> dict[str, Any]:
@@ -115,7 +131,7 @@ def write_pages() -> None:
     if coverage and agreement:
         text = calibration_coverage_page.sections(coverage, agreement, commit())
         (KEPT / "coverage.md").write_text(text, encoding="utf-8")
-    kept = {task: stored(task, KEPT) for task in ("joint", "references", "bank", "survival")}
+    kept = {task: stored(task, KEPT) for task in PARTS}
     page = calibration_page.page(ROOT / "docs", kept)
     (ROOT / "docs" / "calibration.md").write_text(page, encoding="utf-8")
     if money:
@@ -138,6 +154,7 @@ def main() -> int:
     for task, module in (
         ("joint", calibration_joint),
         ("references", calibration_references),
+        ("number", calibration_number),
         ("bank", calibration_bank),
     ):
         if task in tasks:

@@ -8,6 +8,7 @@ import numpy as np
 
 import calibration_bank
 import calibration_joint
+import calibration_number
 import calibration_ranks
 import calibration_survival
 from calibration_bands import p_values, picture
@@ -18,8 +19,9 @@ HEAD = """# Calibration
 
 Written by `make calibrate`; do not edit. What is proved here: the truth has uniform ranks among
 the draws, Gibbs updates leave the joint distribution alone, every method meets reference
-posteriors, the verdicts flag broken set-ups and pass good ones, intervals cover the truth as often
-as they say, and a run survives. Each part says which state of the code its figures come from.
+posteriors, evidence and occupied segments meet what is known of them, the verdicts flag broken
+set-ups and pass good ones, intervals cover the truth as often as they say, and a run survives. Each
+part says which state of the code its figures come from.
 """
 RANKS = f"""## Ranks of the truth
 
@@ -76,10 +78,15 @@ def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
         Folder of the documentation: ranks are read from calibration/ranks, the sections on coverage
         from calibration/coverage.md, pictures go to images/calibration.
     kept
-        Results of ``joint``, ``references``, ``bank`` and ``survival`` by unit.
+        Results of ``joint``, ``references``, ``number``, ``bank`` and ``survival`` by unit.
     """
     parts = [HEAD, *_ranks(docs)]
-    for task, section in (("joint", _joint), ("references", _references), ("bank", _bank)):
+    for task, section in (
+        ("joint", _joint),
+        ("references", _references),
+        ("number", calibration_number.section),
+        ("bank", _bank),
+    ):
         if kept[task]:
             parts += section(kept[task])
     coverage = docs / "calibration" / "coverage.md"

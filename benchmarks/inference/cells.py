@@ -81,15 +81,36 @@ def code() -> str:
 
 
 def done(cell: Cell, known: dict[tuple[Cell, str], Line]) -> bool:
-    """Return whether a cell has its results: both runs, or why there are none.
+    """Return whether a cell has its warm run, or why there is none.
 
     What has failed is tried again, and so is softseg where its code has changed since.
     """
-    lines = [known[cell, run] for run in RUNS if (cell, run) in known]
-    if any(line["status"] in ("not finished", "not applicable") for line in lines):
+    if any(over(known[cell, run]) for run in RUNS if (cell, run) in known):
         return True
-    present = not cell.tool.startswith("softseg") or all(ln.get("code") == code() for ln in lines)
-    return len(lines) == len(RUNS) and present and all(ln["status"] == "finished" for ln in lines)
+    warm = known.get((cell, "warm"))
+    if warm is None or warm["status"] != "finished":
+        return False
+    return not cell.tool.startswith("softseg") or warm.get("code") == code()
+
+
+def over(line: Line) -> bool:
+    """Return whether a run says that no further one is to come."""
+    return line["status"] in ("not finished", "not applicable")
+
+
+def runs(seeds: Iterable[int], warm: bool = False) -> list[tuple[int, str]]:
+    """Return seed and run of all runs of a process: the first seed cold, then all of them warm."""
+    seeds = list(seeds)
+    cold = [] if warm else [(seeds[0], "cold")]
+    return [*cold, *((seed, "warm") for seed in seeds)]
+
+
+def together(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Return cells that differ in the seed alone together: one process runs them."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.name, []).append(cell)
+    return list(found.values())
 
 
 def hopeless(cell: Cell, known: dict[tuple[Cell, str], Line]) -> bool:
@@ -100,7 +121,6 @@ def hopeless(cell: Cell, known: dict[tuple[Cell, str], Line]) -> bool:
     return any(
         (old.tool, old.data) == (cell.tool, cell.data)
         and old.n <= cell.n
-        and run == "cold"
         and line["status"] == "not finished"
-        for (old, run), line in known.items()
+        for (old, _), line in known.items()
     )

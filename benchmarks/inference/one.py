@@ -1,4 +1,4 @@
-"""One cell in this process: a cold run, then a warm one on another table of the same shape.
+"""Cells of one tool in this process: a cold run, then warm ones on other tables of the same shape.
 
 Started by `run.py`. Prints one line of JSON per run. A run that uses more CPU seconds than its
 bound is ended by the operating system.
@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.inference.cells import RUNS, WARM_SEED, code
+from benchmarks.inference.cells import RUNS, SIZES, WARM_SEED, code, runs
 from benchmarks.inference.measure import Clock, mixed_how, peak_mib
 from benchmarks.inference.problem import state
 from benchmarks.inference.tools import tool
@@ -21,19 +21,22 @@ from benchmarks.inference.tools.base import Tool
 
 
 def main() -> None:
-    """Run the cell that the arguments name."""
+    """Run the cells that the arguments name."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tool")
     parser.add_argument("data")
     parser.add_argument("n", type=int)
-    parser.add_argument("seed", type=int)
+    parser.add_argument("seeds", type=int, nargs="+")
     parser.add_argument("--bound", type=float, required=True, help="CPU seconds of a run")
+    parser.add_argument("--warm", action="store_true", help="no cold run, a small table instead")
     given = parser.parse_args()
     chosen = tool(given.tool)
-    for number, run in enumerate(RUNS):
-        seed = given.seed + number * WARM_SEED
-        line = one(chosen, given.data, given.n, seed, given.bound)
-        where = dict(tool=given.tool, data=given.data, n=given.n, seed=given.seed, run=run)
+    if given.warm:
+        one(chosen, given.data, SIZES[0], given.seeds[0], given.bound)
+    for seed, run in runs(given.seeds, given.warm):
+        drawn = seed + RUNS.index(run) * WARM_SEED
+        line = one(chosen, given.data, given.n, drawn, given.bound)
+        where = dict(tool=given.tool, data=given.data, n=given.n, seed=seed, run=run)
         print(json.dumps(where | line), flush=True)
         if line["status"] != "finished":
             return

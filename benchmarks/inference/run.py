@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.inference.run`` runs everything with five seeds, hours;
 ``--cells 'numpyro:mixed:*' 'softseg_*:*:1000' --seeds 1`` runs some. What is finished is skipped,
-so that the same command goes on after an interruption.
+so that the same command goes on after an interruption. Seeds of a tool on a data set of a size
+share a process: its first run is cold, the others are warm.
 """
 
 import argparse
@@ -12,20 +13,32 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Timer
 from typing import Final
 
-from benchmarks.inference.cells import RUNS, Cell, Line, append, choose, done, hopeless, read
+from benchmarks.inference.cells import (
+    Cell,
+    Line,
+    append,
+    choose,
+    done,
+    hopeless,
+    over,
+    read,
+    runs,
+    together,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 INSTALL: Final = "uv sync --group bench --group oracle"
 PEERS: Final = ("numpyro", "blackjax", "jax", "stepmix")
-BOUND: Final = 300.0
+BOUND: Final = 600.0
 """CPU seconds of one run."""
 WALL: Final = 3600.0
-"""Seconds of one cell, in case a tool hangs."""
+"""Seconds of a process, in case a tool hangs."""
 ONE_THREAD: Final = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -41,20 +54,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--bound", type=float, default=BOUND, help="CPU seconds of one run")
     parser.add_argument("--again", action="store_true", help="run finished cells again")
+    parser.add_argument("--warm", action="store_true", help="no cold runs, compiled code is kept")
     given = parser.parse_args()
     cells = list(choose(given.cells, given.seeds))
     require_peers(cell.tool for cell in cells)
-    for cell in cells:
+    for seeds in together(cells):
         known = read()
-        if done(cell, known) and not given.again:
+        missing = [cell for cell in seeds if given.again or not done(cell, known)]
+        if not missing:
             continue
-        if hopeless(cell, known):
-            print(f"{cell}: not tried, it has not finished before", flush=True)
+        if hopeless(missing[0], known):
+            print(f"{missing[0].name}: not tried, it has not finished before", flush=True)
             continue
-        lines = run_cell(cell, given.bound)
-        for line in lines:
+        for line in run_cells(missing, given.bound, given.warm):
             append(line)
-        print(f"{cell}: {'; '.join(told(line) for line in lines)}", flush=True)
+            print(f"{missing[0].name}:{line['seed']}: {told(line)}", flush=True)
 
 
 def require_peers(tools: Iterable[str]) -> None:
@@ -66,25 +80,38 @@ def require_peers(tools: Iterable[str]) -> None:
         raise SystemExit(f"Install {', '.join(missing)} with `{INSTALL}` and start again.")
 
 
-def run_cell(cell: Cell, bound: float) -> list[Line]:
-    """Return one line per run of a cell, from a process of its own.
+def run_cells(cells: Sequence[Cell], bound: float, warm: bool = False) -> Iterator[Line]:
+    """Yield one line per run of cells that differ in the seed alone, from one process.
 
-    A tool that keeps compiled code on the disk starts without any, so that its first run is cold.
+    A tool that keeps compiled code on the disk starts without any, so that its first run is cold;
+    not so where only warm runs are wanted.
     """
-    command = [sys.executable, "-m", "benchmarks.inference.one"]
-    command += [cell.tool, cell.data, str(cell.n), str(cell.seed), f"--bound={bound}"]
+    cell, seeds = cells[0], [cell.seed for cell in cells]
+    command = [sys.executable, "-m", "benchmarks.inference.one", cell.tool, cell.data, str(cell.n)]
+    command += [*map(str, seeds), f"--bound={bound}", *(["--warm"] if warm else [])]
     with tempfile.TemporaryDirectory() as empty:
         caches = {
             "NUMBA_CACHE_DIR": f"{empty}/numba",
             "PYTENSOR_FLAGS": f"base_compiledir={empty}/pytensor",
         }
-        keeps = cell.tool.startswith(("softseg", "pymc"))
-        ended = _finish(command, os.environ | ONE_THREAD | (caches if keeps else {}))
-    lines = [json.loads(text) for text in ended.stdout.splitlines() if text.startswith('{"tool"')]
-    if len(lines) < len(RUNS) and not (lines and _over(lines[-1])):
-        where = dict(tool=cell.tool, data=cell.data, n=cell.n, seed=cell.seed)
-        lines.append(where | {"run": RUNS[len(lines)]} | _why(ended, bound))
-    return lines
+        keeps = cell.tool.startswith(("softseg", "pymc")) and not warm
+        left, last = runs(seeds, warm), "no message"
+        process = _start(command, os.environ | ONE_THREAD | (caches if keeps else {}))
+        late = Timer(WALL, process.send_signal, [signal.SIGALRM])
+        late.start()
+        for text in process.stdout or ():
+            if text.startswith('{"tool"'):
+                line = json.loads(text)
+                left = [] if over(line) else left[1:]
+                yield line
+            elif text.strip():
+                last = text.strip()
+        status = process.wait()
+        late.cancel()
+    if left:
+        seed, run = left[0]
+        where = dict(tool=cell.tool, data=cell.data, n=cell.n, seed=seed, run=run)
+        yield where | _why(status, last, bound)
 
 
 def told(line: Line) -> str:
@@ -96,31 +123,22 @@ def told(line: Line) -> str:
     return f"{line['run']} {cpu:.2f} CPU s{mixing}"
 
 
-def _over(line: Line) -> bool:
-    """Return whether no further run is to come."""
-    return line["status"] in ("not finished", "not applicable")
+def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a process whose errors come among its lines, so that no full pipe can stop it."""
+    return subprocess.Popen(
+        command, env=environment, cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
 
 
-def _finish(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
-            timeout=WALL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as late:
-        out = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout or ""
-        return subprocess.CompletedProcess(command, -signal.SIGALRM, out, "")
-
-
-def _why(ended: subprocess.CompletedProcess[str], bound: float) -> Line:
-    if ended.returncode == -signal.SIGXCPU:
+def _why(status: int, last: str, bound: float) -> Line:
+    if status == -signal.SIGXCPU:
         return {"status": "not finished", "reason": f"more than {bound:.0f} CPU s"}
-    if ended.returncode == -signal.SIGALRM:
+    if status == -signal.SIGALRM:
         return {"status": "not finished", "reason": f"more than {WALL:.0f} s"}
-    if ended.returncode == -signal.SIGKILL:
+    if status == -signal.SIGKILL:
         return {"status": "not finished", "reason": "killed, probably out of memory"}
-    last = ended.stderr.strip().splitlines()[-1:] or ["no message"]
-    return {"status": "failed", "reason": last[0][:200]}
+    return {"status": "failed", "reason": last[:200]}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The benchmark of inference: every tool gets the same data, model and priors."""
 
+import io
 import json
-import subprocess
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -135,6 +137,21 @@ def test_the_jax_model_has_softsegs_posterior(kind: str) -> None:
     assert theirs - theirs_too == pytest.approx(ours - ours_too, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # inside StepMix
+@pytest.mark.parametrize("kind", ["categorical", "missing_mixed"])
+def test_bootstraps_that_lack_a_level_are_fitted(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = module("tools.stepmix_bootstrap")
+    monkeypatch.setattr(peer, "N_BOOTSTRAPS", 5)
+    monkeypatch.setattr(peer, "N_STARTS", 1)
+    laps: list[str] = []
+    found = peer.StepmixBootstrap().run(module("problem").state(kind, 200, 1), 1, laps.append)
+    assert found.figures["bootstraps"] == 5
+    assert laps == ["point", "draws"]
+
+
 def test_a_missing_peer_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     run = module("run")
     monkeypatch.setattr(run, "find_spec", lambda name: None if name == "numpyro" else name)
@@ -154,7 +171,7 @@ def test_the_last_line_of_a_run_counts(tmp_path: Path) -> None:
     assert [one["cpu"]["draws"] for one in found.values()] == [20.0]
 
 
-def test_a_cell_is_done_when_both_runs_are_there_and_the_code_is_the_same() -> None:
+def test_a_cell_is_done_when_its_warm_run_is_there_and_the_code_is_the_same() -> None:
     cells = module("cells")
     peer, ours = (
         cells.Cell("numpyro", "mixed", 1000, 1),
@@ -162,12 +179,19 @@ def test_a_cell_is_done_when_both_runs_are_there_and_the_code_is_the_same() -> N
     )
     runs = [line("numpyro", "cold", 1.0, 1.0), line("numpyro", "warm", 1.0, 1.0)]
     assert cells.done(peer, keyed(*runs))
+    assert cells.done(peer, keyed(runs[1]))
     assert not cells.done(peer, keyed(runs[0]))
     assert not cells.done(peer, keyed(runs[0], runs[1] | {"status": "failed", "reason": "no"}))
     assert cells.done(peer, keyed(runs[0] | {"status": "not finished", "reason": "late"}))
     old = [line("softseg_fit", run, 1.0, 1.0, code="old") for run in ("cold", "warm")]
     assert not cells.done(ours, keyed(*old))
     assert cells.done(ours, keyed(*(one | {"code": cells.code()} for one in old)))
+
+
+def ended(code: int, out: str) -> Callable[..., Any]:
+    """Return what starts a process that writes some lines and ends."""
+    process = SimpleNamespace(stdout=io.StringIO(out), wait=lambda: code, send_signal=print)
+    return lambda command, environment: process
 
 
 def test_patterns_choose_cells_small_tables_first() -> None:
@@ -203,12 +227,33 @@ def test_a_run_that_ends_early_says_why(
     code: int, status: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, cells = module("run"), module("cells")
-    out = json.dumps(line("pymc", "cold", 1.0, 1.0)) + "\n"
-    done = subprocess.CompletedProcess([], code, out, "Traceback\nValueError: no\n")
-    monkeypatch.setattr(run, "_finish", lambda command, environment: done)
-    cold, warm = run.run_cell(cells.Cell("pymc", "mixed", 1000, 1), 300.0)
+    out = json.dumps(line("pymc", "cold", 1.0, 1.0)) + "\nTraceback\nValueError: no\n"
+    monkeypatch.setattr(run, "_start", ended(code, out))
+    cold, warm = run.run_cells([cells.Cell("pymc", "mixed", 1000, 1)], 300.0)
     assert (cold["run"], cold["status"]) == ("cold", "finished")
     assert (warm["run"], warm["status"], warm["reason"]) == ("warm", status, reason)
+
+
+def test_seeds_share_a_process_whose_first_run_alone_is_cold() -> None:
+    cells = module("cells")
+    chosen = cells.choose(["numpyro:mixed:1000", "numpyro:mixed:10000"], 3)
+    small, large = cells.together(chosen)
+    assert [cell.seed for cell in small] == [1, 2, 3]
+    assert {cell.n for cell in large} == {10_000}
+    assert cells.runs([2, 3]) == [(2, "cold"), (2, "warm"), (3, "warm")]
+    assert cells.runs([2, 3], warm=True) == [(2, "warm"), (3, "warm")]
+
+
+def test_a_run_that_ends_early_is_told_by_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, cells = module("run"), module("cells")
+    out = "".join(json.dumps(line("pymc", r, 1.0, 1.0)) + "\n" for r in ("cold", "warm"))
+    monkeypatch.setattr(run, "_start", ended(-24, out))
+    found = run.run_cells([cells.Cell("pymc", "mixed", 1000, seed) for seed in (1, 2)], 300.0)
+    assert [(one["seed"], one["run"], one["status"]) for one in found] == [
+        (1, "cold", "finished"),
+        (1, "warm", "finished"),
+        (2, "warm", "not finished"),
+    ]
 
 
 # ----------------------------------------------------------------------------------------- report
@@ -239,7 +284,7 @@ def test_a_target_is_met_only_by_enough_and_through_the_gate(
     lines = keyed(
         line("numpyro", "warm", 2.0, 100.0),
         line("blackjax", "warm", 1.0, 100.0),
-        line("softseg_sample", "warm", 1.0, ess, passed=passed, failed=[]),
+        line("softseg_sample", "warm", 1.0, ess, passed=passed, failed=[], method="nuts"),
     )
     text = "\n".join(module("report").page(lines))
     row = next(row for row in text.splitlines() if row.startswith("| mixed | 1,000"))
@@ -250,10 +295,14 @@ def test_a_target_is_met_only_by_enough_and_through_the_gate(
 def test_a_missed_target_says_what_it_would_have_taken() -> None:
     lines = keyed(
         line("numpyro", "warm", 1.0, 100.0),
-        line("softseg_sample", "warm", 2.0, 4_000.0, passed=True, failed=[]),
-    )
+        line(
+            "softseg_sample", "warm", 2.0, 4_000.0, passed=True, failed=[], method="nuts",
+            stages={"modes": 1.25, "explore": 0.75, "before": 0.01},
+        ),
+    )  # fmt: skip
     text = "\n".join(module("report").page(lines))
-    assert "**missed**: 4,000 draws' worth in 2.00 CPU s; the target allows 1.00 CPU s" in text
+    assert "4,000 draws' worth in 2.00 CPU s (modes 1.25, explore 0.75); the target" in text
+    assert "the target allows 1.00 CPU s" in text
 
 
 def test_cpu_seconds_go_to_the_stage_that_is_running(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,6 +323,24 @@ def test_posteriors_are_compared_in_posterior_sds() -> None:
     )
     text = "\n".join(module("report").page(lines))
     assert "| mixed | 1,000 | numpyro | 0.50 | 50% |" in text
+
+
+def test_every_cell_says_by_which_method_it_passed_or_why_it_was_refused() -> None:
+    made: list[dict[str, Any]] = [
+        {"method": "laplace", "passed": True, "failed": []},
+        {"method": "nuts", "passed": True, "failed": []},
+        {"method": "nuts", "passed": False, "failed": ["rhat", "sizes"]},
+    ]
+    lines = [line("softseg_sample", "warm", 2.0, 9.0, seed=i, **m) for i, m in enumerate(made)]
+    late = line("softseg_sample", "cold", 1.0, 1.0, data="categorical")
+    late |= {"status": "not finished", "reason": "more than 600 CPU s"}
+    found = list(module("passes").section(keyed(*lines, late)))
+    assert (
+        "| mixed | 1,000 | 3 | 2 | nuts 2, laplace 1 | chains disagree (R-hat) (1 of 1); "
+        "a segment is nearly empty (1 of 1) | 2.00 | 9 | 1.002 |"
+    ) in found
+    assert "| categorical | 1,000 | 0 | | | more than 600 CPU s | | | |" in found
+    assert not list(module("passes").section({}))
 
 
 def test_the_page_says_what_did_not_finish() -> None:

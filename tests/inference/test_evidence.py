@@ -1,13 +1,22 @@
 """The log marginal likelihood against closed forms, enumeration and published values."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from scipy.special import betaln
 from scipy.stats import norm
 
 from builders import frame_of, schema_of, truth
-from inference.test_telescoping import ten_rows
+from oracles.number_cases import (
+    CLOSED,
+    ENUMERATED,
+    VALUES_TWO,
+    answers,
+    bridged,
+    closed_form,
+    log_evidence_of_subsets,
+    many_segments,
+    ten_rows,
+    weighed,
+)
 from softseg.errors import UsageError
 from softseg.inference.evidence import Evidence, Labels, Proposal, bridge, evidence, probabilities
 from softseg.inference.gibbs import gibbs
@@ -21,61 +30,47 @@ from softseg.tables.prepare import prepare
 from softseg.tables.schema import PriorSchema
 
 
-def found_for(table, k, *, alpha=1.0, n_draws=2000, n_chains=4, seed=1, used=4000) -> Evidence:
-    prior = PriorSchema.of(Prior("Dirichlet", alpha=alpha))
-    mixture = specify(table.schema.model_copy(update={"share": prior}), k)
-    statistics = reduce(table)
-    first, second, third = np.random.default_rng(seed).spawn(3)
-    mode = find_modes(statistics, mixture, n_starts=4, rng=first).best.values
-    draws, _ = gibbs(
-        statistics, mixture, [mode] * n_chains, n_draws=n_draws, n_tune=100,
-        rngs=second.spawn(n_chains),
-    )  # fmt: skip
-    return evidence(Space.of(mixture, statistics), draws.values, third, n_draws=used)
-
-
-def answers(reference_data, name):
-    frame = pd.read_csv(reference_data(name)).astype(str)
-    return prepare(frame, schema_of(dict.fromkeys(frame, "categorical")))
-
-
-@pytest.mark.parametrize(("name", "expected"), [("values", -553.7962), ("carcinoma", -540.0676)])
+@pytest.mark.parametrize(("name", "expected"), CLOSED.items())
 def test_one_segment_in_closed_form(reference_data, name, expected):
-    table = answers(reference_data, f"{name}.csv")
-    found = found_for(table, 1, n_draws=500)
+    table = answers(reference_data(f"{name}.csv"))
+    found = bridged(table, 1, n_draws=500)
     assert found.labels == "one"
     assert found.error < 0.02
     assert found.log == pytest.approx(expected, abs=max(4 * found.error, 1e-3))
-    closed = sum(
-        betaln(1.0 + (column == 0).sum(), 1.0 + (column == 1).sum())
-        for column in table.columns.values()
-    )
-    assert closed == pytest.approx(expected, abs=1e-4)
+    assert closed_form(table) == pytest.approx(expected, abs=1e-4)
 
 
 def test_two_segments_of_values(reference_data):
-    """-523.66 ± 0.02: bridge sampling on 20,000 draws of another program."""
-    found = found_for(answers(reference_data, "values.csv"), 2)
+    """Bridge sampling on 20,000 draws of another program."""
+    known, error = VALUES_TWO
+    found = bridged(answers(reference_data("values.csv")), 2)
     assert found.error < 0.02
-    assert found.log == pytest.approx(-523.66, abs=0.02 + 3 * found.error)
+    assert found.log == pytest.approx(known, abs=error + 3 * found.error)
 
 
-@pytest.mark.parametrize(
-    ("k", "alpha", "expected"),
-    [
-        (1, 1.0, -23.781973),
-        (2, 1.0, -22.477990),
-        (3, 1.0, -22.020350),
-        (2, 0.1, -23.329696),
-        (3, 0.1, -23.034360),
-    ],
-)
+@pytest.mark.parametrize(("k", "alpha", "expected"), [(*key, v) for key, v in ENUMERATED.items()])
 def test_enumerated_evidence_of_ten_rows(k, alpha, expected):
-    """Reference values: enumeration of all K^10 partitions."""
-    found = found_for(ten_rows(), k, alpha=alpha)
+    assert log_evidence_of_subsets(k, alpha) == pytest.approx(expected, abs=1e-6)
+    found = bridged(ten_rows(), k, alpha=alpha)
     assert found.labels == ("one" if k == 1 else "symmetrised")
     assert found.error < 0.08
     assert found.log == pytest.approx(expected, abs=4 * found.error + 1e-3)
+
+
+def test_more_segments_than_permutations_are_summed_for():
+    """Six segments of ten rows overlap as much as they can: the piece is cut off, and right."""
+    found = bridged(ten_rows(), 6)
+    assert found.labels == "restricted"
+    assert found.error < 0.08
+    assert found.log == pytest.approx(log_evidence_of_subsets(6, 1.0), abs=4 * found.error)
+
+
+def test_six_segments_apart_have_the_evidence_of_importance_weights():
+    table = many_segments(6, 400)
+    known, error = weighed(table, 6)
+    found = bridged(table, 6, n_draws=600, n_chains=2, n_starts=10, used=1000)
+    assert found.labels == "separated"
+    assert found.log == pytest.approx(known, abs=4 * np.hypot(error, found.error))
 
 
 def test_separated_labels_count_all_permutations():

@@ -31,10 +31,14 @@ class StepmixBootstrap(Tool):
         names = [*numbers, *problem.categories.names]
         x = np.stack([problem.data.columns[name] for name in names], axis=1)
         suffix = "" if problem.complete else "_nan"
+        levels = problem.categories.levels
         measurement = {
             "levels": {
                 "model": f"categorical{suffix}",
-                "n_columns": len(problem.categories.names),
+                "n_columns": len(levels),
+                # told, since a bootstrap may lack the highest level of an indicator
+                "max_n_outcomes": max(levels),
+                "total_outcomes": sum(levels),
             }
         }
         if numbers:

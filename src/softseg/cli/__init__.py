@@ -1,6 +1,7 @@
 """The command line: ``softseg init | check | choose | segment | score | report | rerun | demo``.
 
-``softseg roi`` is a group with commands of its own.
+``softseg panel`` makes panels of orders; ``softseg migrate | project | warn`` follow customers over
+time; ``softseg roi`` is a group with commands of its own.
 
 Exit codes: 0 good, 1 unexpected, 2 usage, 3 data, 4 file or disk, 5 folder locked, 6 gate failed
 (the folder is written all the same), 130 interrupted.
@@ -10,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from softseg.cli import fits, folders, roi, study, tables
+from softseg.cli import fits, folders, migration, panel, roi, study, tables
 
 HELP = """Soft segments of B2B customers, with the uncertainty of everything they say.
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 for _command in (
     tables.init,
     tables.check,
+    panel.panel,
     fits.choose,
     fits.segment,
     folders.score,
@@ -42,6 +44,9 @@ for _command in (
     fits.rerun,
     fits.demo,
     study.run,
+    migration.migrate,
+    migration.project,
+    migration.warn,
 ):
     app.command()(_command)
 app.add_typer(roi.app)

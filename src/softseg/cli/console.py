@@ -11,12 +11,15 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from softseg.errors import SoftsegError
 from softseg.wording import LANGUAGES, say
+
+if TYPE_CHECKING:
+    from softseg.progress import Reporter
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -93,6 +96,15 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = F
     with console.capture() as text:  # rich itself ends the process where nobody reads
         console.print(shown)
     _echo(text.get(), nl=False)
+
+
+@contextmanager
+def progress_of(language: str) -> Iterator["Reporter"]:
+    """Show how far a command has come while it works."""
+    from softseg.progress import Reporter
+
+    with Reporter(language) as reporter:
+        yield reporter
 
 
 def _explained(error: Exception, language: str) -> tuple[str, int]:

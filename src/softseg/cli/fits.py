@@ -1,14 +1,13 @@
 """`softseg choose`, `segment`, `rerun` and `demo`: the commands that fit."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from softseg.cli.console import INTERRUPTED, err, fail, guarded, out
+from softseg.cli.console import INTERRUPTED, err, fail, guarded, out, progress_of
 from softseg.cli.console import table as print_table
 from softseg.cli.options import (
     ChainsOption,
@@ -28,7 +27,6 @@ from softseg.errors import DataError, NotConverged
 from softseg.wording import number, percent, say
 
 if TYPE_CHECKING:
-    from softseg.progress import Reporter
     from softseg.runs.choice import StoredChoice
     from softseg.runs.segment import Outcome
     from softseg.tables.schema import Schema
@@ -59,7 +57,7 @@ def choose(
     from softseg.runs.choosing import choose_file, write_choice
 
     used = schema_for(table, schema, language)
-    with _progress(used.language) as progress:
+    with progress_of(used.language) as progress:
         choice = choose_file(
             table, used, least, most, method=method, n_starts=starts, n_chains=chains,
             n_draws=draws, n_tune=tune, seed=seed, cores=cores, progress=progress,
@@ -134,7 +132,7 @@ def segment(
 
     inputs = () if schema is None else (schema,)
     earlier = None if previous is None else open_run(previous, used.language)
-    with _progress(used.language) as progress:
+    with progress_of(used.language) as progress:
         outcome = run(
             table, used, options, folder_for(table, out_folder), cores=cores, progress=progress,
             choice=choice, previous=earlier, inputs=inputs,
@@ -164,7 +162,7 @@ def rerun(
     spoken = language or run.manifest.options.language
     where = run.folder.resolve()
     target = out_folder or where.with_name(f"{where.name}-rerun")
-    with _progress(spoken) as progress:
+    with progress_of(spoken) as progress:
         outcome, difference = repeat(run, target, table=table, cores=cores, progress=progress)
     for line in difference.text(spoken):
         out(line)
@@ -190,7 +188,7 @@ def demo(
     from softseg.runs.segment import segment as run
 
     spoken = language or "en"
-    with _progress(spoken) as progress:
+    with progress_of(spoken) as progress:
         progress("example", 0.0)
         table, schema = write_example(out_folder / DEMO_TABLE, spoken)
         options = Options(segments=DEMO_SEGMENTS, seed=seed, language=spoken)
@@ -209,7 +207,7 @@ def _choice_first(
 ) -> "StoredChoice":
     from softseg.runs.choosing import choose_file
 
-    with _progress(schema.language) as progress:
+    with progress_of(schema.language) as progress:
         choice = choose_file(
             table, schema, 1, 10, method=method, n_starts=starts, seed=seed, cores=cores,
             progress=progress, folder=folder,
@@ -283,11 +281,3 @@ def _conclude(outcome: "Outcome") -> None:
         fail(say("cli.partial", language), INTERRUPTED)
     if not outcome.passed:
         raise typer.Exit(NotConverged.exit_code)
-
-
-@contextmanager
-def _progress(language: str) -> Iterator["Reporter"]:
-    from softseg.progress import Reporter
-
-    with Reporter(language) as reporter:
-        yield reporter

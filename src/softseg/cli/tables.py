@@ -58,6 +58,7 @@ def check(
 ) -> None:
     """Name every fault of a table at once, with its remedy."""
     from softseg.tables.check import check as find_faults
+    from softseg.tables.panel.prepare import prepare_panel
     from softseg.tables.prepare import prepare
     from softseg.tables.read import read_table
 
@@ -76,6 +77,10 @@ def check(
     with warnings.catch_warnings():
         # They stand above already.
         warnings.simplefilter("ignore")
+        if used.migration is not None:
+            for line in prepare_panel(frame, used).notes.lines(spoken):
+                out(line)
+            return
         prepared = prepare(frame, used)
     indicators = prepared.schema.indicators
     out(

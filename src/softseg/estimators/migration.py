@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from softseg.inference.draws import Progress
     from softseg.results.migration.states import States
+    from softseg.tables.panel.panel import Panel
 
 PROJECTION_STREAM = 11
 
@@ -51,7 +52,8 @@ class SegmentMigration(BaseEstimator):
     diagnosis_ : Diagnosis
         The gate: whether the draws can be trusted.
     fit_verdict_ : FitVerdict or None
-        Whether the segments describe the panel's rows; None under silent churn.
+        Whether the segments describe the panel's rows; None where rows without activity may be
+        those of customers who have left.
     schema_ : Schema
         With levels, codings and priors frozen.
 
@@ -264,6 +266,7 @@ class SegmentMigration(BaseEstimator):
         order: Sequence[str] | None = None,
         most: int | None = None,
         frame: Any = None,
+        panel: "Panel | None" = None,
     ) -> "xr.Dataset":
         """Return the customers most in danger of churn or downgrade; see `warning`.
 
@@ -273,10 +276,12 @@ class SegmentMigration(BaseEstimator):
             As in `softseg.results.migration.warning.warning`.
         frame
             As in `membership`.
+        panel
+            The same, prepared already.
         """
         from softseg.results.migration.warning import warning
 
-        states = self._states(frame)
+        states = self._states(frame, panel)
         return warning(
             states.now(), states.transition(), horizon=horizon, of=of, order=order, most=most
         )
@@ -362,7 +367,7 @@ class SegmentMigration(BaseEstimator):
         entry = self.schema_.value[name]
         return ahead[key].assign_attrs(unit=entry.currency or "")
 
-    def _states(self, frame: Any = None) -> "States":
+    def _states(self, frame: Any = None, panel: "Panel | None" = None) -> "States":
         """Return the states of the fitted panel's customers, or of another one's."""
         from softseg.inference.markov.fit import lay_out, model_for
         from softseg.results.migration.assemble import state_names, values_of_migration
@@ -370,9 +375,10 @@ class SegmentMigration(BaseEstimator):
         from softseg.tables.panel.prepare import prepare_new_panel
 
         tree = self._identified(True)
-        if frame is None and not hasattr(self, "_panel"):
+        if panel is None and frame is None and not hasattr(self, "_panel"):
             raise NotFittedError("Give the panel: a loaded model does not hold its customers.")
-        panel = self._panel if frame is None else prepare_new_panel(frame, self.schema_)
+        if panel is None:
+            panel = self._panel if frame is None else prepare_new_panel(frame, self.schema_)
         layout = lay_out(panel)
         model = model_for(panel, layout, int(tree.attrs["n_segments"]))
         values = values_of_migration(tree, model)

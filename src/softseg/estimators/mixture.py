@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.exceptions import NotFittedError
 
 from softseg.checks import whole_number
-from softseg.errors import NotConverged, SchemaError
+from softseg.errors import NotConverged, SchemaError, UsageError
 from softseg.families.base import Array
 from softseg.tables.check import check_rows, refuse_errors
 from softseg.tables.prepare import TableWarning, prepare, prepare_new
@@ -314,6 +314,8 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         ------
         FileError
             Where the file is damaged or of another kind.
+        UsageError
+            Where it holds a migration model.
         """
         from softseg.inference.diagnose import Diagnosis
         from softseg.inference.predictive import FitVerdict
@@ -321,6 +323,8 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         from softseg.results.tree import schema_from_tree
 
         tree = load(path)
+        if tree.attrs.get("softseg_kind") == "migration":
+            raise UsageError("Load this file with SegmentMigration: it holds a migration model.")
         schema = schema_from_tree(tree)
         model = cls(schema, int(tree.attrs["n_segments"]), seed=int(tree.attrs["seed"]))
         model.posterior_, model.schema_ = tree, schema

@@ -8,6 +8,7 @@ indicators produce, count half (mid-p). Customers of one pattern have the same p
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -29,7 +30,7 @@ from softseg.likelihood.kernel import COMPILED, memberships
 from softseg.likelihood.patterns import distinct
 from softseg.likelihood.statistics import Statistics
 from softseg.likelihood.sweep import fill_draws, normalise_draws
-from softseg.models.evaluator import Evaluator, in_threads
+from softseg.models.evaluator import Evaluator, LaidOut, in_threads
 from softseg.models.mixture import Mixture, Values
 from softseg.tables.table import Table
 
@@ -126,6 +127,18 @@ def _observed(statistics: Statistics, draws: list[Values]) -> Iterator[Array]:
         yield memberships(statistics, weights, values.share)[1]
 
 
+@dataclass(frozen=True)
+class _Look:
+    """The draws by which rows are looked at."""
+
+    draws: slice
+    laid_out: LaidOut
+
+    @classmethod
+    def at(cls, values: Values, draws: slice) -> "_Look":
+        return cls(draws, LaidOut(values.at(draws)))
+
+
 class NewCustomers:
     """Customers simulated without gaps, with whom every pattern is compared.
 
@@ -145,6 +158,8 @@ class NewCustomers:
         rng: np.random.Generator,
     ) -> None:
         self.values, self.exposures = values, dict(exposures)
+        few = slice(None, None, max(1, len(values.share) // N_FIRST))
+        self._first, self._second = _Look.at(values, few), _Look.at(values, slice(None))
         self._sorted: dict[bytes, Array] = {}
         n_draws = len(values.share)
         n_new = int(np.clip(MOST_NUMBERS // (n_draws * mixture.n_segments), 1, N_NEW))
@@ -180,11 +195,10 @@ class NewCustomers:
         combinations = distinct(list(shown.T.astype(float)))
         present, group = shown[combinations.row], combinations.pattern_of_row
         every = np.arange(statistics.n_patterns)
-        first = slice(None, None, max(1, len(self.values.share) // N_FIRST))
-        tail = self._ranks(statistics, every, present, group, first)
+        tail = self._ranks(statistics, every, present, group, self._first)
         doubtful = np.flatnonzero(tail <= DOUBTFUL)
         if len(doubtful):
-            tail[doubtful] = self._ranks(statistics, doubtful, present, group, slice(None))
+            tail[doubtful] = self._ranks(statistics, doubtful, present, group, self._second)
         return tail
 
     def _ranks(
@@ -193,19 +207,19 @@ class NewCustomers:
         patterns: NDArray[np.intp],
         present: NDArray[np.bool_],
         group: NDArray[np.intp],
-        draws: slice,
+        look: "_Look",
     ) -> Array:
         """Return the answer for some patterns by some of the draws, in the order of `patterns`."""
         order = np.argsort(group[patterns], kind="stable")
         edges = np.searchsorted(group[patterns][order], np.arange(len(present) + 1))
-        evaluator = Evaluator(statistics, self.values.at(draws))
+        evaluator = Evaluator(statistics, look.laid_out)
         tail = np.empty(len(patterns))
 
         def work(job: tuple[int, int]) -> None:
             g, first = job
             places = order[first : min(first + ROWS_AT_ONCE, edges[g + 1])]
             rows = patterns[places]
-            new = np.ascontiguousarray(self.densities(present[g])[draws])
+            new = np.ascontiguousarray(self.densities(present[g])[look.draws])
             tail[places] = rank_kernel(*evaluator.block(rows), statistics.log_base[rows], new)
 
         jobs = [

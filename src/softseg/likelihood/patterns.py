@@ -43,6 +43,9 @@ class Distinct:
 def distinct(columns: Sequence[Array]) -> Distinct:
     """Return the distinct rows of some columns (row,), sorted; NaN equals NaN and comes last."""
     n_rows = len(columns[0])
+    if n_rows == 1:
+        only = np.zeros(1, dtype=np.intp)
+        return Distinct(only, only)
     keys: Iterator[tuple[NDArray[Any], int | None]] = _keys(columns)
     key, n_codes = next(keys)
     if n_codes is not None and n_codes <= max(COUNTED, n_rows):

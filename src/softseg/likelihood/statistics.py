@@ -11,7 +11,7 @@ The log density of pattern p in segment k, log share included, is
 named parameters into (constant, weights, table), and cuts summed statistics up again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -95,6 +95,12 @@ class Layout:
     observed_table: slice
     n_columns: int
     n_cells: int
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What tells this layout from others of the same schema."""
+        cells = [(slot.exposure is None, slot.cells.tobytes()) for slot in self.slots]
+        return self.observed.shape, self.observed.tobytes(), *cells
 
     def weights(self, parameters: Mapping[str, Parameters], xp: Namespace) -> Weights:
         """Return the named parameters as constant, dense weights and table."""

@@ -5,7 +5,7 @@ one pattern after the other.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -16,12 +16,15 @@ from softseg.families.base import Array, Integers
 from softseg.families.namespace import NUMPY
 from softseg.likelihood.kernel import start_of
 from softseg.likelihood.parts import compact, has_large_tables
-from softseg.likelihood.statistics import Statistics
+from softseg.likelihood.statistics import Layout, Statistics
 from softseg.likelihood.sweep import joint_kernel, members_kernel
 from softseg.models.mixture import Values
 
 BLOCK_CELLS: Final = 2_000_000
 """Numbers held per block and array: 16 MB."""
+
+MOST_KEPT: Final = 32
+"""Layouts whose weights are kept: each combination of gaps has one."""
 
 type Patterns = slice | NDArray[np.intp]
 
@@ -38,6 +41,31 @@ def thinned(values: Values, n_used: int) -> Values:
     return values if n_used >= n_draws else values.at(spread(n_draws, n_used))
 
 
+class LaidOut:
+    """Draws as `softseg.likelihood.sweep` reads them, kept from one table of a schema to the next.
+
+    Parameters
+    ----------
+    values
+        Draws with one leading axis (sample).
+    """
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self._kept: dict[Hashable, tuple[Array, Array, Array]] = {}
+
+    def under(self, layout: Layout) -> tuple[Array, Array, Array]:
+        """Return start (1, ·), dense (column, ·) and table (cell, ·), · = segment × sample."""
+        found = self._kept.get(layout.key)
+        if found is None:
+            weights = layout.weights(self.values.indicators, NUMPY)
+            start = start_of(weights, self.values.share)[..., None]
+            found = _by_column(start), _by_column(weights.dense), _by_column(weights.table)
+            if len(self._kept) < MOST_KEPT:
+                self._kept[layout.key] = found
+        return found
+
+
 class Evaluator:
     """Log densities per pattern, segment and draw, for a stack of draws.
 
@@ -46,14 +74,15 @@ class Evaluator:
     statistics
         The patterns.
     values
-        Draws with one leading axis (sample).
+        Draws with one leading axis (sample); laid out already where several tables are read.
     """
 
-    def __init__(self, statistics: Statistics, values: Values) -> None:
-        self._statistics, self._values = statistics, values
-        self.n_draws, self.n_segments = values.share.shape
-        self._by_block = has_large_tables(statistics.layout)
-        self._weights = None if self._by_block else self._flatten(statistics)
+    def __init__(self, statistics: Statistics, values: Values | LaidOut) -> None:
+        self._statistics = statistics
+        self._draws = values if isinstance(values, LaidOut) else LaidOut(values)
+        self.n_draws, self.n_segments = self._draws.values.share.shape
+        by_block = has_large_tables(statistics.layout)
+        self._weights = None if by_block else self._draws.under(statistics.layout)
 
     def log_joint(self, patterns: Patterns) -> Array:
         """Return log share + log density without base measure: (pattern, segment, sample)."""
@@ -74,7 +103,8 @@ class Evaluator:
         part = self._statistics
         if self._weights is None:
             part = compact(part, patterns)
-            weights, patterns = self._flatten(part), slice(0, part.n_patterns)
+            weights = LaidOut(self._draws.values).under(part.layout)
+            patterns = slice(0, part.n_patterns)
         else:
             weights = self._weights
         start, dense, table = weights
@@ -87,12 +117,6 @@ class Evaluator:
         step = max(1, BLOCK_CELLS // max(1, self.n_segments * self.n_draws))
         for start in range(0, self._statistics.n_patterns, step):
             yield slice(start, min(start + step, self._statistics.n_patterns))
-
-    def _flatten(self, statistics: Statistics) -> tuple[Array, Array, Array]:
-        """Return start (1, ·), dense (column, ·) and table (cell, ·), · = segment × sample."""
-        weights = statistics.layout.weights(self._values.indicators, NUMPY)
-        start = start_of(weights, self._values.share)
-        return _by_column(start[..., None]), _by_column(weights.dense), _by_column(weights.table)
 
 
 def _by_column(values: Array) -> Array:

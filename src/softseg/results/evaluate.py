@@ -11,14 +11,30 @@ import numpy as np
 
 from softseg.families.base import Array
 from softseg.likelihood.statistics import Statistics
-from softseg.models.evaluator import Evaluator, in_threads, spread, thinned, threads
+from softseg.models.evaluator import (
+    Evaluator,
+    LaidOut,
+    in_threads,
+    spread,
+    thinned,
+    threads,
+)
 from softseg.models.mixture import Values
 from softseg.names import LOWER_PROBABILITY, UPPER_PROBABILITY
 from softseg.results.lots import Rows, by_segment
 from softseg.results.order import aims
 from softseg.results.summary import summary_kernel
 
-__all__ = ["Evaluator", "Summary", "draws_to_use", "spread", "summarise", "thinned", "threads"]
+__all__ = [
+    "Evaluator",
+    "LaidOut",
+    "Summary",
+    "draws_to_use",
+    "spread",
+    "summarise",
+    "thinned",
+    "threads",
+]
 
 CELLS_SMALL: Final = 10_000_000
 """Up to this many patterns × draws every draw is used."""
@@ -73,7 +89,7 @@ def draws_to_use(n_patterns: int, n_draws: int) -> int:
 
 def summarise(
     statistics: Statistics,
-    values: Values,
+    values: Values | LaidOut,
     rows: Rows | None = None,
     rng: np.random.Generator | None = None,
 ) -> Summary:

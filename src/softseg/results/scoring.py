@@ -14,9 +14,9 @@ from softseg.inference.tail import TailProbability
 from softseg.likelihood.statistics import Statistics, reduce
 from softseg.models.mixture import specify
 from softseg.names import MEMBERSHIP
-from softseg.results.evaluate import Evaluator, draws_to_use, thinned
+from softseg.results.evaluate import Evaluator, LaidOut, draws_to_use, summarise, thinned
 from softseg.results.exports import memberships_frame, written_in_parts
-from softseg.results.membership import VERDICTS, empty, membership
+from softseg.results.membership import VERDICTS, empty, membership_dataset
 from softseg.results.tree import schema_from_tree, segment_names, values_from_tree
 from softseg.tables.prepare import prepare_new
 from softseg.tables.stream import batches, column_names
@@ -44,7 +44,7 @@ class Scorer:
         self._names = segment_names(tree)
         self._n_used = draws_of_fit(tree, len(values.share))
         self._mixture = specify(self.schema, values.share.shape[-1])
-        self._thinned = thinned(values, self._n_used)
+        self._draws = LaidOut(thinned(values, self._n_used))
         self._tail = TailProbability(
             self._mixture, values, [int(tree.attrs.get("seed", 0)), TAIL_STREAM]
         )
@@ -89,13 +89,13 @@ class Scorer:
         if table.n_customers == 0:
             return empty(self._mixture.n_segments, n_used=n_used, segment_names=names)
         statistics = reduce(table)
-        return membership(
-            statistics,
-            self._thinned,
+        return membership_dataset(
+            summarise(statistics, self._draws),
+            statistics.pattern_of_row,
+            n_used=n_used,
             tail_probability=self._tail.of(statistics, table),
             rows=table.rows,
             segment_names=names,
-            n_used=n_used,
         )
 
 

@@ -184,7 +184,7 @@ def segment(
 
         refuse_unidentified(previous, language)
         inputs = (*inputs, previous.folder / MANIFEST)
-    _keep_inputs((table, *inputs), folder)
+    keep_inputs((table, *inputs), folder)
     report = progress or (lambda stage, share: None)
     with locked(folder, language):
         chains, old = ChainFolder(folder, language), manifest_of(folder)
@@ -320,8 +320,9 @@ def check_names(options: Options) -> None:
         )
 
 
-def _keep_inputs(inputs: tuple[Path, ...], folder: Path) -> None:
-    outputs = {(folder / name).resolve() for name in OUTPUTS}
+def keep_inputs(inputs: tuple[Path, ...], folder: Path, more: tuple[str, ...] = ()) -> None:
+    """Refuse to write a run's files, `more` among them, over one of its inputs."""
+    outputs = {(folder / name).resolve() for name in (*OUTPUTS, *more)}
     for path in inputs:
         if path.resolve() in outputs:
             raise UsageError(say("runs.input", name=path.name))

@@ -69,6 +69,8 @@ def read_numbers(column: Any, reading: ReadingSchema) -> Numbers:
     import pandas as pd
 
     nothing = np.zeros(len(column), dtype=bool)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "buif":
+        return Numbers(column.to_numpy(dtype=float), nothing, nothing, nothing)
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(dtype=float, na_value=np.nan)
         return Numbers(values, nothing, nothing, nothing)
@@ -113,7 +115,7 @@ def _distinct(column: Any) -> tuple[NDArray[np.intp], Any]:
     codes, categories = column.array.codes, column.array.categories
     used = np.bincount(codes[codes >= 0], minlength=len(categories)) > 0
     place = np.append(np.cumsum(used) - 1, -1)
-    return place[codes], categories[used]
+    return place[codes], categories.to_numpy(dtype=object)[used]
 
 
 def sorted_levels(levels: set[str]) -> list[str]:

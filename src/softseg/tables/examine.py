@@ -69,11 +69,12 @@ class Examined:
 
         A warning goes into the report, which must not depend on rows that are left out.
         """
+        if not mask.any():
+            return
         count, first = rows_of(mask, self.rows)
-        if count:
-            count = count if self.times is None else int(self.times[mask].sum())
-            first = first if severity == "error" else None
-            self.faults.append(Fault(code, column, count, first, severity, values))
+        count = count if self.times is None else int(self.times[mask].sum())
+        first = first if severity == "error" else None
+        self.faults.append(Fault(code, column, count, first, severity, values))
 
     def fault(
         self, code: str, column: str | None, severity: Severity = "error", **values: Any
@@ -258,16 +259,16 @@ def _read_levelled(
     read = read_levels(column, schema.reading)
     stated = _stated_levels(entry)
     levels = stated if stated is not None else read.levels
-    unknown = [level for level in read.levels if level not in levels]
-    outside = np.isin(read.codes, [read.levels.index(level) for level in unknown])
-    if unseen == "missing":
-        found.unseen[name] = int(outside.sum())
-    else:
-        examples = [shortened(level) for level in unknown[:3]]
-        found.add("unknown_level", name, outside, examples=examples)
     place = {level: code for code, level in enumerate(levels)}
     lookup = np.array([*(place.get(level, np.nan) for level in read.levels), np.nan], dtype=float)
     found.columns[name] = lookup[read.codes]
+    outside = np.isnan(found.columns[name]) & (read.codes >= 0)
+    if unseen == "missing":
+        found.unseen[name] = int(outside.sum())
+    else:
+        unknown = [level for level in read.levels if level not in place]
+        examples = [shortened(level) for level in unknown[:3]]
+        found.add("unknown_level", name, outside, examples=examples)
     found.levels[name] = tuple(levels)
     _check_two_values(name, entry, read, stated, found)
 

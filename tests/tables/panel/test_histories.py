@@ -73,6 +73,8 @@ def slow(cells: dict[int, str], churn: str, after: int) -> list[list[tuple[int, 
         if idle == after:
             steps = steps[: len(steps) - after]
             steps.append(step(steps[-1][0] + 1, CHURNED))
+        elif idle:  # the panel ends before the run is long enough
+            steps[-idle:] = [(when, seen, ANY) for when, seen, _ in steps[-idle:]]
         histories.append(steps)
         when = next((a for a in active if a >= when), None)
     return histories

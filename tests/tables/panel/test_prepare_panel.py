@@ -118,7 +118,7 @@ def test_inactivity_is_churn_and_who_returns_begins_anew() -> None:
     panel = prepare_panel(data, schema(entry, indicators={"n": "poisson"}))
     np.testing.assert_array_equal(panel.customer, [0, 0, 1])
     np.testing.assert_array_equal(panel.period, [0, 1, 2, 4, 0, 1, 2, 3, 4])
-    np.testing.assert_array_equal(panel.may, [ACTIVE, ACTIVE, CHURNED, *[ACTIVE] * 6])
+    np.testing.assert_array_equal(panel.may, [ACTIVE, ACTIVE, CHURNED, *[ACTIVE] * 5, ANY])
     notes = panel.notes
     assert (notes.returned, notes.late_entries, notes.joined, notes.churned) == (1, 1, 0, 1)
     assert notes.inactive_at_end == 1

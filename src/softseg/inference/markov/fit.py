@@ -22,8 +22,6 @@ from softseg.tables.panel.migration import MigrationSchema
 from softseg.tables.panel.panel import Panel
 from softseg.tables.schema import Schema
 
-SILENT = "silent"
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -58,8 +56,8 @@ class MarkovFit(Sampled):
     layout
         The panel as the kernel reads it.
     verdict
-        Whether the segments describe the rows of the panel; None under silent churn, where it is
-        not known which rows are those of customers who are still there.
+        Whether the segments describe the rows of the panel; None where rows without activity may
+        be those of customers who have left, so that it is not known which rows to describe.
     seed
         What fixes every draw.
     """
@@ -191,7 +189,7 @@ def fit_markov(
         **more,
     )
     verdict = None
-    if migration_entry(panel.schema).churn != SILENT:
+    if not layout.histories.quiet.any():
         report("check", 0.0)
         values = as_rows(sampled.draws.values.flattened(), sampled.modes.best.sizes)
         verdict, _ = check_fit(layout.statistics, panel.table, rows_of(model), values, rng_check)

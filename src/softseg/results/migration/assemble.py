@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 import numpy as np
 import xarray as xr
 
+from softseg.families.base import Array
 from softseg.inference.markov.fit import Layout, MarkovFit, as_rows, migration_entry
 from softseg.models.latent_markov import LatentMarkov, prior_lifetime, sticky
 from softseg.models.mixture import Values
@@ -29,6 +30,7 @@ from softseg.names import (
 from softseg.results.assemble import VERSIONS, data_hash
 from softseg.results.migration.chain import bands
 from softseg.results.migration.inflow import inflow
+from softseg.results.migration.sensitivity import churn_sensitivity
 from softseg.results.migration.states import States, states_of
 from softseg.results.migration.transitions import transitions
 from softseg.results.migration.value import value_by_state
@@ -46,6 +48,7 @@ from softseg.tables.schema import Schema
 KIND: Final = "migration"
 PRESENT: Final = "present"
 OCCUPANCY: Final = "occupancy"
+SENSITIVITY: Final = "sensitivity"
 ALL: Final = "all"
 COVARIATE: Final = "covariate"
 LOTS_STREAM, INFLOW_STREAM, VALUE_STREAM = 5, 6, 7
@@ -65,7 +68,9 @@ def assemble_migration(fit: MarkovFit) -> xr.DataTree:
         they say; ``/membership``, where every customer is in the last period (customer, state);
         ``/occupancy``, customers per period and state, their moves, and who entered; ``/present``,
         by draw (sample): ``customers`` now and ``lots``, the same with every customer's state
-        drawn, ``transition``, ``inflow`` and ``value …`` per period, (state); ``/profile``.
+        drawn, ``transition``, ``inflow`` and ``value …`` per period, (state); ``/sensitivity``,
+        churned customers under other beliefs about leaving, where it is no matter of covariates;
+        ``/profile``.
     """
     schema, values = fit.panel.schema, fit.draws.values
     tree = posterior_tree(
@@ -107,6 +112,10 @@ def describe_migration(
         rng = np.random.default_rng([seed, VALUE_STREAM])
         ahead[f"value {name}"] = value_by_state(states, panel.table.values[name], rng)
     add_group(tree, PRESENT, ahead)
+    if model.churns and not model.logit:
+        churned = ahead["customers"].sel({STATE: CHURNED})
+        found = churn_sensitivity(ahead["transition"], churned, prior_rows(panel.schema, model))
+        add_group(tree, SENSITIVITY, found)
     occupancy = xr.Dataset(bands(over["customers"]))
     occupancy["moves"] = over["moves"].mean(SAMPLE)
     occupancy["entered"] = over["entered"].mean(SAMPLE)
@@ -228,10 +237,16 @@ def _stacked(array: xr.DataArray) -> np.ndarray:
     return array.values.reshape(-1, *array.shape[2:])
 
 
+def prior_rows(schema: Schema, model: LatentMarkov) -> Array:
+    """Return the concentrations of the prior of transitions, (segment, state)."""
+    entry = migration_entry(schema)
+    return sticky(model.n_segments, model.churns, entry.stay, entry.strength)
+
+
 def _attributes(fit: MarkovFit) -> dict[str, Any]:
     key, said = fit.reason
     entry = migration_entry(fit.panel.schema)
-    alpha = sticky(fit.model.n_segments, fit.model.churns, entry.stay, entry.strength)
+    alpha = prior_rows(fit.panel.schema, fit.model)
     implied = float(prior_lifetime(alpha).mean()) if fit.model.churns else float("inf")
     return {
         "softseg_kind": KIND,

@@ -152,6 +152,10 @@ def find_steps(rows: Rows, spans: Spans, churn: Churn) -> Steps:
         may[(period > spans.known[history]) & spans.churned[history]] = ANY
     if churn == "silent":
         may[(asleep | ~seen) & (period > spans.first[history])] = ANY
+    if churn == "inactivity":
+        # Whether a run at the panel's end will grow long enough is not known yet. As customers of
+        # some segment these steps would make churn look rarer in the last periods.
+        may[(period > spans.known[history]) & ~spans.churned[history]] = ANY
     may[start[1:][spans.churned] - 1] = CHURNED
     source[~seen | (may == CHURNED)] = -1
     return Steps(start, history, period, source, may)

@@ -14,6 +14,7 @@ import xarray as xr
 
 from softseg.checks import whole_number
 from softseg.errors import UsageError
+from softseg.families.base import Array
 from softseg.names import CUSTOMER
 
 ORIGIN: Final = "origin"
@@ -115,3 +116,9 @@ def judged(predicted: xr.DataArray, outcome: xr.DataArray) -> xr.Dataset:
     )
     data = {"predicted": p[keep], "outcome": y[keep], "customer": who[keep]}
     return xr.Dataset({name: ("case", x) for name, x in data.items()})
+
+
+def clustered_error(x: Array, who: Array) -> float:
+    """Return the standard error of a mean whose terms belong to customers, one cluster each."""
+    clusters = np.unique(who, return_inverse=True)[1].reshape(-1)
+    return float(np.sqrt((np.bincount(clusters, x - x.mean()) ** 2).sum()) / len(x))

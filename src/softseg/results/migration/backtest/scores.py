@@ -10,7 +10,7 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.names import RULE
 from softseg.results.migration.backtest.discrimination import area
-from softseg.results.migration.backtest.outcomes import judged
+from softseg.results.migration.backtest.outcomes import clustered_error, judged
 
 
 def scores(predictions: Mapping[str, xr.DataArray], outcome: xr.DataArray) -> xr.Dataset:
@@ -56,19 +56,13 @@ def scores(predictions: Mapping[str, xr.DataArray], outcome: xr.DataArray) -> xr
                "auc": area(p[y == 1.0], p[y == 0.0])[0],
                "skill": 1.0 - brier.mean() / (share * (1.0 - share)) if 0 < share < 1 else np.nan,
                "brier_gain": (brier - first[0]).mean(),
-               "brier_gain_error": _error(brier - first[0], who)}  # fmt: skip
+               "brier_gain_error": clustered_error(brier - first[0], who)}  # fmt: skip
         finite = bool(np.isfinite(log).all() and np.isfinite(first[1]).all())
         row["log_gain"] = (log - first[1]).mean() if finite else np.nan
-        row["log_gain_error"] = _error(log - first[1], who) if finite else np.nan
+        row["log_gain_error"] = clustered_error(log - first[1], who) if finite else np.nan
         rows.append({name: float(x) for name, x in row.items()})
     data: dict[str, Any] = {name: (RULE, [row[name] for row in rows]) for name in rows[0]}
     attributes = {
         "judged": len(y), "events": int(y.sum()), "not_judged": int(outcome.size - len(y)),
     }  # fmt: skip
     return xr.Dataset(data, {RULE: list(predictions)}, attributes)
-
-
-def _error(x: Array, who: Array) -> float:
-    """Return the standard error of a mean whose terms belong to customers."""
-    clusters = np.unique(who, return_inverse=True)[1].reshape(-1)
-    return float(np.sqrt((np.bincount(clusters, x - x.mean()) ** 2).sum()) / len(x))

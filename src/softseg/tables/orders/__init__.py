@@ -1,0 +1,1 @@
+"""From a table of orders or invoices to a panel of customers and periods."""

@@ -1,0 +1,93 @@
+"""Where customers are: against plain recursions, and what must add up."""
+
+import numpy as np
+import pytest
+
+from small_migration import small_fit, small_panel, small_states
+from softseg.families.namespace import NUMPY
+from softseg.names import CHURNED, PERIOD, SAMPLE, STATE
+from softseg.results.migration.states import States
+from softseg.tables.panel.panel import ANY
+from softseg.tables.panel.panel import CHURNED as GONE
+
+CHURN = ("observed", "silent")
+
+
+def plain_forward(states: States, history: int, draw: int) -> np.ndarray:
+    """Return the filtered probabilities after each step of a history, one step at a time."""
+    panel, statistics = states.panel, states.layout.statistics
+    values = states.values.at(draw)
+    weights = statistics.layout.weights(values.indicators, NUMPY)
+    n = states.model.n_segments
+    matrix = np.eye(n + 1)
+    matrix[:n] = values.indicators["transition"]["all"]
+    a, found = np.append(values.share, 0.0), []
+    for step in range(panel.start[history], panel.start[history + 1]):
+        if found:
+            a = found[-1] @ matrix
+        e = np.ones(n + 1)
+        row, may = panel.row[step], panel.may[step]
+        if row >= 0:
+            p = statistics.pattern_of_row[row]
+            density = weights.constant + weights.dense @ statistics.dense[:, p]
+            density = density + weights.table[:, statistics.codes[:, p]].sum(axis=1)
+            e[:n] = np.exp(density + statistics.log_base[p])
+        e[:n] *= may != GONE
+        e[n] = may in (ANY, GONE)
+        a = a * e / (a @ e)
+        found.append(a)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("churn", CHURN)
+def test_present_states_are_filtered_and_moved_on(churn: str) -> None:
+    states = small_states(churn)
+    (now,) = list(states.now())
+    panel = states.panel
+    n = states.model.n_segments
+    for customer in (0, 7, 40, 149 if churn == "observed" else 100):
+        history = int(np.flatnonzero(panel.customer == customer)[-1])
+        last = plain_forward(states, history, 2)[-1]
+        matrix = np.eye(n + 1)
+        matrix[:n] = states.values.at(2).indicators["transition"]["all"]
+        unseen = len(panel.periods) - 1 - panel.period[panel.start[history + 1] - 1]
+        expected = last @ np.linalg.matrix_power(matrix, int(unseen))
+        np.testing.assert_allclose(now.sel(customer=customer)[2], expected, atol=1e-10)
+
+
+def test_whoever_was_seen_to_churn_has_churned() -> None:
+    states = small_states()
+    (now,) = list(states.now())
+    panel = states.panel
+    gone = panel.customer[panel.may[panel.start[1:] - 1] == GONE]
+    np.testing.assert_array_equal(now.sel(customer=gone, state=CHURNED), 1.0)
+
+
+@pytest.mark.parametrize("churn", CHURN)
+def test_customers_and_moves_add_up(churn: str) -> None:
+    over = small_states(churn).over_periods()
+    customers, moves, entered = over["customers"], over["moves"], over["entered"]
+    arrived = moves.sum(STATE).rename(state_to=STATE) + entered
+    active = {STATE: slice(0, -1)}
+    np.testing.assert_allclose(arrived[active], customers[active], atol=1e-8)
+    panel = small_panel(churn)
+    assert float(entered.isel({SAMPLE: 0}).sum()) == pytest.approx(panel.n_histories)
+    left = moves.sum("state_to").isel({PERIOD: slice(1, None)})
+    stayed = customers.isel({PERIOD: slice(0, -1)})
+    assert np.all(left.values <= stayed.values + 1e-8)
+
+
+def test_smoothed_rows_sum_to_the_rows() -> None:
+    states = small_states()
+    members = states.memberships_of_rows(0)
+    assert members.shape == (len(states.panel.table.rows), states.model.n_segments)
+    np.testing.assert_allclose(members.sum(axis=1), 1.0, atol=1e-10)
+
+
+def test_the_transition_of_answers_is_the_drawn_one() -> None:
+    states = small_states()
+    matrix = states.transition()
+    rows = states.values.indicators["transition"]["all"]
+    np.testing.assert_array_equal(matrix.values[:, :-1], rows)
+    np.testing.assert_array_equal(matrix.values[:, -1, -1], 1.0)
+    assert small_fit().model.churns

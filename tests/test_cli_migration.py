@@ -1,0 +1,104 @@
+"""`softseg migrate`, `project` and `warn`."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from small_migration import small_synthetic
+from softseg.cli import app
+from softseg.names import CHURNED
+
+FLAGS = ["--segments", "3", "--draws", "300", "--tune", "100", "--starts", "4"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a panel, its schema, and the run made from them."""
+    where = tmp_path_factory.mktemp("migration")
+    found = small_synthetic()
+    found.frame.to_csv(where / "panel.csv", index=False)
+    (where / "panel.toml").write_text(found.schema.to_toml(), encoding="utf-8")
+    result = run("migrate", where / "panel.csv", "--schema", where / "panel.toml", *FLAGS,
+                 "--out", where / "run")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return where
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_a_run_folder_holds_what_was_found(folder: Path) -> None:
+    names = {path.name for path in (folder / "run").iterdir()}
+    assert {"manifest.json", "posterior.nc", "schema.toml", "states.csv", "transitions.csv",
+            "profiles.csv"} <= names  # fmt: skip
+    moves = pd.read_csv(folder / "run" / "transitions.csv")
+    sums = moves.groupby("state")["mean"].sum()
+    assert sums.to_numpy() == pytest.approx(1.0)
+    states = pd.read_csv(folder / "run" / "states.csv")
+    assert len(states) == small_synthetic().frame["customer"].nunique()
+
+
+def test_the_same_run_writes_the_same_draws(folder: Path, tmp_path: Path) -> None:
+    result = run("migrate", folder / "panel.csv", "--schema", folder / "panel.toml", *FLAGS,
+                 "--out", tmp_path / "again", "--cores", "1")  # fmt: skip
+    assert result.exit_code == 0
+    for name in ("transitions.csv", "states.csv", "profiles.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / "run" / name).read_bytes()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_projection(folder: Path, tmp_path: Path, language: str) -> None:
+    target = tmp_path / "ahead.csv"
+    result = run("project", folder / "run", "--horizon", 5, "--inflow", "--out", target,
+                 "--language", language)  # fmt: skip
+    assert result.exit_code == 0
+    assert ("New customers come" if language == "en" else "Neue Kunden kommen") in result.output
+    found = pd.read_csv(target)
+    assert len(found) == 6 * 4
+    assert (found["customers_lower"] <= found["customers_upper"]).all()
+
+
+def test_warning_of_churn_names_customers_in_the_file_alone(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "list.csv"
+    result = run("warn", folder / "run", folder / "panel.csv", "--most", 12, "--out", target)
+    assert result.exit_code == 0
+    listed = pd.read_csv(target)
+    assert len(listed) == 12
+    assert listed["probability_mean"].is_monotonic_decreasing
+    assert not any(name in result.output for name in listed["customer"])
+
+
+def test_warning_of_downgrade_needs_an_order(folder: Path) -> None:
+    result = run("warn", folder / "run", folder / "panel.csv", "--of", "downgrade")
+    assert result.exit_code == 2
+    assert "Give --order with all segments" in result.output
+    result = run("warn", folder / "run", folder / "panel.csv", "--of", "downgrade", "--order",
+                 "1,3,2")  # fmt: skip
+    assert result.exit_code == 0
+    assert (folder / "run" / "warning-downgrade.csv").exists()
+
+
+def test_faults_of_a_panel_are_named_in_words(folder: Path, tmp_path: Path) -> None:
+    frame = pd.read_csv(folder / "panel.csv")
+    pd.concat([frame, frame.iloc[:2]]).to_csv(tmp_path / "twice.csv", index=False)
+    result = run("migrate", tmp_path / "twice.csv", "--schema", folder / "panel.toml", *FLAGS)
+    assert result.exit_code == 3
+    assert not any(name in result.output for name in frame["customer"].unique()[:5])
+
+
+def test_a_folder_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> None:
+    result = run("project", tmp_path, "--horizon", 3)
+    assert result.exit_code == 4
+    assert CHURNED not in result.output
+
+
+def test_inputs_are_not_overwritten(folder: Path, tmp_path: Path) -> None:
+    frame = small_synthetic().frame
+    frame.to_csv(tmp_path / "states.csv", index=False)
+    result = run("migrate", tmp_path / "states.csv", "--schema", folder / "panel.toml", *FLAGS,
+                 "--out", tmp_path)  # fmt: skip
+    assert result.exit_code == 2
+    assert (tmp_path / "states.csv").read_text().startswith("customer")
