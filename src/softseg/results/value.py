@@ -139,9 +139,7 @@ def known_amounts(amount: Array, rules: Mapping[str, Labels], n_rows: int) -> ND
     return ~np.isnan(amount)
 
 
-def rule_weights(
-    amount: Array, count: Array, rules: Mapping[str, Labels], groups: int
-) -> Array:
+def rule_weights(amount: Array, count: Array, rules: Mapping[str, Labels], groups: int) -> Array:
     """Return what a row adds to each total: (row, value or customers · rule · assigned)."""
     inside = np.zeros((len(amount), len(rules), groups))
     for i, labels in enumerate(rules.values()):

@@ -104,9 +104,7 @@ def test_less_churn_keeps_what_a_direct_calculation_says() -> None:
 
 @pytest.mark.parametrize("freed", ["stay", "proportional"])
 @pytest.mark.parametrize("rises", [False, True])
-def test_a_shift_changes_its_row_alone(
-    rng: np.random.Generator, freed: str, rises: bool
-) -> None:
+def test_a_shift_changes_its_row_alone(rng: np.random.Generator, freed: str, rises: bool) -> None:
     old = draws(rng, 20)
     move = less(freed=freed, rises=rises, to=(1, 3))
     new = shifted(old, 0, [(move, rng.uniform(0.0, 1.0, 20))])

@@ -13,11 +13,11 @@ turns them on one by one.
 By role: *revenue effects* as above, where cross-selling, deal size and acquisition are volume on
 their own base, and so is churn: the revenue of the customers that stay, who leave evenly through
 the year; with a panel transitions say who they are, and who leaves without a programme too
-(`softseg.decisions.model.moving`). A *price elasticity* takes volume away as prices rise. *Savings* are shares of a cost, or
-amounts. *Running costs* with the base ``incremental_revenue`` grow with the additional revenue
-(cost to serve) and are part of the benefit, so that a programme without effect does not pay them.
-*Learning* raises all effects. *Cash releases* and *working capital* move money without being
-profit.
+(`softseg.decisions.model.moving`). A *price elasticity* takes volume away as prices rise.
+*Savings* are shares of a cost, or amounts. *Running costs* with the base
+``incremental_revenue`` grow with the additional revenue (cost to serve) and are part of the
+benefit, so that a programme without effect does not pay them. *Learning* raises all effects. *Cash
+releases* and *working capital* move money without being profit.
 """
 
 from collections.abc import Iterator, Mapping

@@ -151,6 +151,19 @@ class Moving:
             chance=np.ones_like(self.chance[:, :1]),
         )
 
+    @cached_property
+    def held(self) -> "Moving":
+        """The same draws, all with the mean of what is known of moves."""
+        mean, n = self.averaged, len(self.customers)
+        return replace(
+            self,
+            transition=np.repeat(mean.transition, n, axis=0),
+            customers=np.repeat(mean.customers, n, axis=0),
+            worth=np.repeat(mean.worth, n, axis=0),
+            inflow=np.repeat(mean.inflow, n, axis=0),
+            chance=np.ones_like(self.chance),
+        )
+
     def without_chance(self) -> "Moving":
         """Return the same with what is expected in the place of what chance makes of it."""
         return self.with_chance(np.ones_like(self.chance))

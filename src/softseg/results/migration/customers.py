@@ -218,9 +218,7 @@ def migration_value(
     for place, members in _members(states, present.number):
         both = both + np.stack(_totals(members, together[place], rng))
     n_segments, n_draws = states.model.n_segments, states.n_draws
-    cut = np.moveaxis(
-        both[:, :, :-3].reshape(2, n_draws, 2, len(rules), groups, n_segments), 1, 3
-    )
+    cut = np.moveaxis(both[:, :, :-3].reshape(2, n_draws, 2, len(rules), groups, n_segments), 1, 3)
     treated = weights.sum(axis=0).reshape(2, len(rules), groups)
     data: dict[str, Any] = {}
     for i, what in enumerate(("value", "customers")):
