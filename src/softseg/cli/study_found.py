@@ -94,14 +94,16 @@ def _pays(facts: RoiFacts) -> str:
 
 
 def _band(split: "xr.Dataset", facts: "StudyFacts") -> str:
-    shares = {name: float(split["share"].sel(block=name)) for name in BLOCKS}
+    blocks = [str(name) for name in split["block"].values]
+    shares = {name: float(split["share"].sel(block=name)) for name in blocks}
     if not np.isfinite(list(shares.values())).all():
         return say("study_run.no_band", facts.language)
     said = {
         name: facts.roi.share(np.clip(share, 0.0, 1.0), split["share_error"].sel(block=name))
         for name, share in shares.items()
     }
-    return say("study_run.band", facts.language, **said)
+    key = "study_run.band" if len(blocks) == len(BLOCKS) else "study_run.band_moves"
+    return say(key, facts.language, **said)
 
 
 def _segments(found: "Findings") -> str:

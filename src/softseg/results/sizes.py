@@ -83,7 +83,13 @@ def sizes(
 
 
 def size_rows(table: Table, statistics: Statistics) -> Rows:
-    """Return the rows with the weights whose totals `sizes_dataset` reads.
+    """Return the rows with the weights whose totals `sizes_dataset` reads."""
+    weights = size_weights(table)
+    return rows_of(statistics.pattern_of_row, weights, table.count, statistics.n_patterns)
+
+
+def size_weights(table: Table) -> Array:
+    """Return what a row adds to the totals that `sizes_dataset` reads, (row, weight).
 
     First the customers, then for each value column its total and the totals of its top groups.
     """
@@ -95,8 +101,7 @@ def size_rows(table: Table, statistics: Statistics) -> Rows:
         for top in TOPS:
             part = np.append(curve.inside(top), 0.0)
             rows.append(amount * part[curve.position])
-    weights = np.stack(rows, axis=1)
-    return rows_of(statistics.pattern_of_row, weights, table.count, statistics.n_patterns)
+    return np.stack(rows, axis=1)
 
 
 def sizes_dataset(

@@ -85,9 +85,9 @@ def value(
     """
     n_rows = len(statistics.pattern_of_row)
     count = np.ones(n_rows) if count is None else np.asarray(count, dtype=float)
-    known = _checked(amount, rules, n_rows)
+    known = known_amounts(amount, rules, n_rows)
     groups = max(int(labels.max(initial=1)) for labels in rules.values())
-    weights = _weights(np.where(known, amount, 0.0) * count, count, rules, groups)
+    weights = rule_weights(np.where(known, amount, 0.0) * count, count, rules, groups)
     used = draws_to_use(statistics.n_patterns, len(values.share)) if n_used is None else n_used
     rows = rows_of(statistics.pattern_of_row, weights, count, statistics.n_patterns)
     both = _totals(statistics, thinned(values, used), rows, rng)
@@ -115,8 +115,14 @@ def value(
     return xr.Dataset(data, coordinates, attributes)
 
 
-def _checked(amount: Array, rules: Mapping[str, Labels], n_rows: int) -> NDArray[np.bool_]:
-    """Return which amounts are known, after checking that everything fits the table."""
+def known_amounts(amount: Array, rules: Mapping[str, Labels], n_rows: int) -> NDArray[np.bool_]:
+    """Return which amounts are known, after checking that amounts and labels fit the table.
+
+    Raises
+    ------
+    UsageError
+        Where they do not.
+    """
     if not rules:
         raise UsageError("Give at least one rule that says who is treated as what, got none.")
     if len(amount) != n_rows or np.isinf(amount).any():
@@ -133,7 +139,7 @@ def _checked(amount: Array, rules: Mapping[str, Labels], n_rows: int) -> NDArray
     return ~np.isnan(amount)
 
 
-def _weights(amount: Array, count: Array, rules: Mapping[str, Labels], groups: int) -> Array:
+def rule_weights(amount: Array, count: Array, rules: Mapping[str, Labels], groups: int) -> Array:
     """Return what a row adds to each total: (row, value or customers · rule · assigned)."""
     inside = np.zeros((len(amount), len(rules), groups))
     for i, labels in enumerate(rules.values()):

@@ -96,9 +96,11 @@ def ledger_of(work: Work) -> "Ledger":
     table, given = work.table, work.study.ledger
     amount = table.values[given.value]
     known = ~np.isnan(amount)
+    # the books of the year know those who have left since
+    left = work.present.left.get(given.value, 0.0) if work.follows else 0.0
     totals = xr.Dataset(
         attrs={
-            "value_total": float(amount[known] @ table.count[known]),
+            "value_total": float(amount[known] @ table.count[known]) + left,
             "customers_total": float(table.count.sum()),
             "customers_unknown": float(table.count[~known].sum()),
         }
@@ -126,7 +128,7 @@ def simulated(work: Work, assumptions: "Assumptions") -> "SegmentSimulation":
     return simulate(
         assumptions, work.study.programme, work.valued[VALUE].to_dataset(), work.names,
         n_replicates=how.replicates, n_draws=how.draws,
-        seed=work.study.seed, plug_in=work.study.plug_in, cores=work.cores,
+        seed=work.study.seed, plug_in=work.study.plug_in, inflow=work.inflow, cores=work.cores,
     )  # fmt: skip
 
 
@@ -153,6 +155,7 @@ def _parts(work: Work, simulation: "SegmentSimulation") -> dict[str, Callable[[]
     from softseg.decisions.segments.by_segment import by_segment
     from softseg.decisions.segments.choices import choices
     from softseg.decisions.segments.implied import implied_uplift
+    from softseg.decisions.segments.migrated import migrated
     from softseg.decisions.segments.number import number_in_money
     from softseg.decisions.segments.regret import regret
     from softseg.decisions.segments.resolve import resolve
@@ -169,6 +172,8 @@ def _parts(work: Work, simulation: "SegmentSimulation") -> dict[str, Callable[[]
             "by_segment": lambda: by_segment(simulation),
             "choices": lambda: choices(simulation),
         }
+    if simulation.whole.draws.moving is not None:
+        found["migrated"] = lambda: migrated(simulation)
     if simulation.plug_in:
         return found
     found["split"] = lambda: split(simulation)

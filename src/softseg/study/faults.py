@@ -9,12 +9,14 @@ from pydantic import BaseModel
 
 from softseg.decisions.inputs.faults import Fault, Place, model_faults, place_of, short
 from softseg.decisions.inputs.schema import Profile
+from softseg.decisions.segments.moving import Inflow
 from softseg.decisions.segments.programme import Programme, SegmentInput, SegmentProgramme
 from softseg.errors import SchemaError
 from softseg.study.file import (
     Checklist,
     Fitting,
     LedgerTotal,
+    Migrating,
     Segments,
     Simulating,
     Study,
@@ -34,6 +36,8 @@ _MODELS: Final[dict[Path, type[BaseModel]]] = {
     ("checklist",): Checklist,
     ("fit",): Fitting,
     ("simulate",): Simulating,
+    ("migration",): Migrating,
+    ("migration", "inflow", "*"): Inflow,
 }
 
 

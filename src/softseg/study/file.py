@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from softseg.decisions.inputs.schema import Finite
+from softseg.decisions.segments.moving import Inflow
 from softseg.decisions.segments.programme import Programme
 
 if TYPE_CHECKING:
@@ -106,6 +107,19 @@ class Simulating(_Entry):
     draws: Annotated[int, Field(ge=1)] = 4096
 
 
+class Migrating(_Entry):
+    """What a study with a panel says of customers who come in.
+
+    Attributes
+    ----------
+    inflow
+        New customers of a year by segment, given by name or number. Without any, the cohort is
+        closed: the customers of today and nobody else.
+    """
+
+    inflow: dict[str, Inflow] = {}
+
+
 class Study(_Entry):
     """One study.
 
@@ -124,8 +138,8 @@ class Study(_Entry):
         Groups of fewer expected customers are not shown.
     plug_in
         Whether the segments' values are taken as known. This is for comparison only.
-    segments, ledger, programme, checklist, fit, simulate
-        See there.
+    segments, ledger, programme, checklist, fit, simulate, migration
+        See there. The table is a panel where the schema has an entry on migration.
     """
 
     title: str = ""
@@ -142,6 +156,7 @@ class Study(_Entry):
     checklist: Checklist = Checklist()
     fit: Fitting = Fitting()
     simulate: Simulating = Simulating()
+    migration: Migrating = Migrating()
     _folder: Path = PrivateAttr(default=Path())
     _file: Path | None = PrivateAttr(default=None)
 

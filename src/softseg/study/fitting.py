@@ -7,6 +7,7 @@ from softseg.errors import DataError, NotConverged
 from softseg.results.files import sha256
 from softseg.runs.folder import open_run
 from softseg.runs.manifest import MANIFEST, Options, read_manifest
+from softseg.runs.segment import PARTIAL
 from softseg.study.file import CHOOSE
 from softseg.study.fitted import Fitted
 from softseg.study.manifest import SEGMENTS, Record
@@ -39,6 +40,8 @@ def fit_segments(work: Work) -> Record:
 
     study = work.study
     schema = Schema.from_toml(study.schema_path)
+    if work.follows:
+        return _fit_panel(work, schema)
     choice: StoredChoice | None = None
     if study.segments.number == CHOOSE:
         choice = _choose(work, schema)
@@ -66,6 +69,22 @@ def fit_segments(work: Work) -> Record:
             work.tree = outcome.tree
     fitted.clear()
     return record_of(work.folder, *numbers.values())
+
+
+def _fit_panel(work: Work, schema: Schema) -> Record:
+    """Fit the latent Markov model of a panel and return the record of its folder."""
+    from softseg.runs.panel import segment_panel
+
+    study, folder = work.study, work.folder / SEGMENTS
+    number = study.segments.fixed or 0
+    run = segment_panel(
+        study.table_path, schema, _options(work, number, names_of(study, number)), folder,
+        cores=work.cores, progress=work.report, inputs=study.inputs,
+    )  # fmt: skip
+    if run.manifest.gate == PARTIAL:
+        raise KeyboardInterrupt
+    work.forget("run", "tree")
+    return record_of(work.folder, folder)
 
 
 def record_of(folder: Path, *runs: Path) -> Record:

@@ -1,5 +1,6 @@
 """Names of segments: which segment an entry of the programme means, and other names for all."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from softseg.decisions.segments.expand import segment_number
@@ -32,20 +33,28 @@ def renamed[S: "Study"](study: S, names: tuple[str, ...]) -> S:
         values = {"count": count, "given": ", ".join(names)}
         raise UsageError(say("runs.names", study.language, **values))
     numbered = by_number(study, names_of(study, count))
-    entries = tuple(
-        entry.model_copy(update={"segment": names[int(entry.segment) - 1]})
-        for entry in numbered.programme.segments
-    )
-    programme = study.programme.model_copy(update={"segments": entries})
+    known = {str(k): name for k, name in enumerate(names, start=1)}
+    found = respelt(numbered, lambda text: known.get(text, text))
     segments = study.segments.model_copy(update={"names": names})
-    return study.model_copy(update={"programme": programme, "segments": segments})
+    return found.model_copy(update={"segments": segments})
 
 
 def by_number[S: "Study"](study: S, names: tuple[str, ...]) -> S:
     """Return a study whose programme gives its segments by number; unknown ones stay."""
+    return respelt(study, lambda text: str(segment_number(text, names) or text))
+
+
+def respelt[S: "Study"](study: S, spell: Callable[[str], str]) -> S:
+    """Return a study that spells the segments of its programme and inflow in another way."""
     entries = []
     for entry in study.programme.segments:
-        k = segment_number(entry.segment, names)
-        entries.append(entry if k is None else entry.model_copy(update={"segment": str(k)}))
+        inputs = {
+            id: lever.model_copy(update={"to": tuple(map(spell, lever.to))}) if lever.to else lever
+            for id, lever in entry.inputs.items()
+        }
+        update = {"segment": spell(entry.segment), "inputs": inputs}
+        entries.append(entry.model_copy(update=update))
     programme = study.programme.model_copy(update={"segments": tuple(entries)})
-    return study.model_copy(update={"programme": programme})
+    inflow = {spell(name): new for name, new in study.migration.inflow.items()}
+    migration = study.migration.model_copy(update={"inflow": inflow})
+    return study.model_copy(update={"programme": programme, "migration": migration})

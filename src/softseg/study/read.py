@@ -12,6 +12,7 @@ from softseg.decisions.inputs.check import own_faults
 from softseg.decisions.inputs.faults import Fault, Place
 from softseg.decisions.inputs.lines import toml_lines
 from softseg.decisions.inputs.read import LISTS, read_assumptions
+from softseg.decisions.inputs.schema import TRANSITION
 from softseg.decisions.segments.expand import expand, segment_number
 from softseg.errors import FileError, SchemaError
 from softseg.study.faults import fault, study_faults, study_refusal
@@ -64,6 +65,7 @@ def between(study: Study, language: str) -> tuple[list[Fault], list[str]]:
         faults.append(fault("study_file.no_path", "table", name=study.table))
     if schema is not None:
         faults += _ledger_faults(study, schema, assumptions)
+        faults += _panel_faults(study, schema)
     levers = list(_lever_faults(study, assumptions))
     faults += levers
     names = _known_names(study)
@@ -179,6 +181,28 @@ def _ledger_faults(
         yield fault("study_file.currency", "ledger", "value", **values)
 
 
+def _panel_faults(study: Study, schema: Schema) -> Iterator[Fault]:
+    """Find what a study with a panel does not take, and what needs one."""
+    given, names = study.segments, _known_names(study)
+    if schema.migration is None:
+        if study.migration.inflow:
+            yield fault("study_file.no_panel", "migration", "inflow")
+        for i, entry in enumerate(study.programme.segments):
+            for name, lever in entry.inputs.items():
+                if lever.effect == TRANSITION:
+                    path = ("programme", "segments", str(i), "inputs", name, "effect")
+                    yield fault("study_file.no_panel", *path)
+        return
+    if given.fixed is None or given.number == SEVERAL:
+        yield fault("study_file.panel_number", "segments", "number", got=given.number)
+    if given.compare:
+        yield fault("study_file.panel_compare", "segments", "compare")
+    for name in study.migration.inflow:
+        if names and segment_number(name, names) is None:
+            values = {"got": name, "known": ", ".join(names)}
+            yield fault("study_file.segment", "migration", "inflow", name, **values)
+
+
 def _lever_faults(study: Study, assumptions: "Assumptions | None") -> Iterator[Fault]:
     """Find what is wrong with a lever by itself: its unit, its effect, its range."""
     currency = None if assumptions is None else assumptions.currency
@@ -225,4 +249,5 @@ def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _lists(lever: Any) -> Any:
     if not isinstance(lever, Mapping):
         return lever
-    return {**lever, **{key: [lever[key]] for key in LISTS if isinstance(lever.get(key), str)}}
+    single = (*LISTS, "to")
+    return {**lever, **{key: [lever[key]] for key in single if isinstance(lever.get(key), str)}}

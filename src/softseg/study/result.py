@@ -171,6 +171,7 @@ def _simulation(work: Work, stored: xr.DataTree) -> "SegmentSimulation":
     """Return the stored draws under the present names, language and words of the assumptions."""
     from softseg.decisions.model.simulate import Simulation
     from softseg.decisions.segments.expand import base_rows, expand
+    from softseg.decisions.segments.moving import moving_of
     from softseg.decisions.segments.worth import SegmentSimulation
     from softseg.decisions.tree import simulation_of
 
@@ -184,6 +185,8 @@ def _simulation(work: Work, stored: xr.DataTree) -> "SegmentSimulation":
     draws = simulation_of(stored, work.cores).draws
     if DRAWS in stored.children:
         draws = dataclasses.replace(draws, sample=stored[DRAWS]["sample"].to_numpy())
+    moving = moving_of(expanded, programme, value, work.names, work.inflow, work.study.seed)
+    draws = dataclasses.replace(draws, moving=moving)
     whole = Simulation(expanded.assumptions, draws, work.cores)
     plug_in = bool(stored.attrs.get("plug_in", 0))
     return SegmentSimulation(whole, expanded, programme, value, plug_in=plug_in)

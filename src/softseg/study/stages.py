@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import Any, Final, get_args
 
+from softseg.decisions.segments.expand import segment_number
 from softseg.decisions.segments.programme import Programme
 from softseg.decisions.tree import canonical
 from softseg.errors import UsageError
@@ -56,6 +57,7 @@ def stage_keys(study: Study) -> dict[StageName, str]:
         handling=given.handling,
         plug_in=study.plug_in,
         simulate=study.simulate.model_dump(mode="json"),
+        **_inflow(study),
     )
     report = _key("report", money, study=study.data())
     return {"segments": segments, "value": value, "money": money, "report": report}
@@ -82,6 +84,16 @@ def asked(only: str | None, until: str | None, language: str) -> tuple[StageName
 
 def _place(stage: str) -> int:
     return [*STAGES].index(stage)  # pyright: ignore[reportArgumentType]
+
+
+def _inflow(study: Study) -> dict[str, Any]:
+    """Return the new customers by number of the segment, nothing where there are none."""
+    names = study.segments.names
+    found = {
+        str(segment_number(name, names) or name): new.model_dump(mode="json")
+        for name, new in study.migration.inflow.items()
+    }
+    return {"inflow": found} if found else {}
 
 
 def _deeds(study: Study) -> str:

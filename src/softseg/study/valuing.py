@@ -33,8 +33,8 @@ def write_value(work: Work, stage: Path) -> None:
 
     ``/customers`` holds ``amount`` (customer), in whole currency a year, NaN where not known,
     ``count`` (customer) and the labels of each rule (rule, customer). ``/value`` is what
-    `softseg.results.value.value` returns; it is missing where the gate refused the fit, for its
-    segments mean nothing then.
+    `softseg.results.value.value` returns, with a panel `migration_value`; it is missing where the
+    gate refused the fit, for its segments mean nothing then.
     """
     from softseg.results.storage import save
 
@@ -115,5 +115,11 @@ def _values(work: Work, rules: "Mapping[str, Labels]") -> xr.Dataset:
         return pooled_value(work, rules)
     table, rng = work.table, np.random.default_rng((work.study.seed, LOTS))
     amount = table.values[work.study.ledger.value]
+    if work.follows:
+        from softseg.results.migration.customers import migration_value
+        from softseg.runs.panel import states_of_tree
+
+        states = states_of_tree(work.tree, work.panel)
+        return migration_value(states, work.present, amount, rules, rng)
     values = values_from_tree(work.tree)
     return value(work.statistics, values, amount, rules, rng, count=table.count)

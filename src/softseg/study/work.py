@@ -16,7 +16,11 @@ from softseg.study.names import names_of
 
 if TYPE_CHECKING:
     from softseg.decisions.segments.findings import Findings
+    from softseg.decisions.segments.moving import Inflow
     from softseg.likelihood.statistics import Statistics
+    from softseg.results.migration.customers import Present
+    from softseg.tables.panel.panel import Panel
+    from softseg.tables.schema import Schema
     from softseg.tables.table import Table
 
 GOOD = "good"
@@ -77,6 +81,15 @@ class Work:
         return names_of(self.study, self.n_segments)
 
     @property
+    def inflow(self) -> "dict[int, Inflow]":
+        """New customers of a year by number of their segment."""
+        from softseg.decisions.segments.expand import segment_number
+
+        given = self.study.migration.inflow.items()
+        found = {segment_number(name, self.names): new for name, new in given}
+        return {k: new for k, new in found.items() if k is not None}
+
+    @property
     def several(self) -> bool:
         """Whether there are totals over several numbers only."""
         return self.study.segments.number == SEVERAL
@@ -94,17 +107,46 @@ class Work:
         }
 
     @cached_property
+    def schema(self) -> "Schema":
+        """What the columns of the table are, in the language of the study."""
+        from softseg.tables.schema import Schema
+
+        found = Schema.from_toml(self.study.schema_path)
+        return found.model_copy(update={"language": self.study.language})
+
+    @property
+    def follows(self) -> bool:
+        """Whether the table is a panel, which follows customers over time."""
+        return self.schema.migration is not None
+
+    @cached_property
+    def panel(self) -> "Panel":
+        """The panel, prepared as it was for the fit, whose warnings are not repeated."""
+        from softseg.runs.panel import read_panel
+        from softseg.tables.prepare import TableWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TableWarning)
+            return read_panel(self.study.table_path, self.schema)
+
+    @cached_property
+    def present(self) -> "Present":
+        """The customers of today, where the table is a panel."""
+        from softseg.results.migration.customers import present_customers
+
+        return present_customers(self.panel)
+
+    @cached_property
     def table(self) -> "Table":
         """The customers, prepared as they were for the fit, whose warnings are not repeated."""
         from softseg.runs.segment import read_prepared
         from softseg.tables.prepare import TableWarning
-        from softseg.tables.schema import Schema
 
+        if self.follows:
+            return self.present.table
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TableWarning)
-            schema = Schema.from_toml(self.study.schema_path)
-            language = {"language": self.study.language}
-            return read_prepared(self.study.table_path, schema.model_copy(update=language))
+            return read_prepared(self.study.table_path, self.schema)
 
     @cached_property
     def statistics(self) -> "Statistics":

@@ -16,7 +16,7 @@ from softseg.decisions.inputs import elicit
 from softseg.decisions.inputs.faults import Entry, Fault, Quantity, Typed, Word
 from softseg.decisions.inputs.laws import Law, Samples, law
 from softseg.decisions.inputs.matching import POINTS, match
-from softseg.decisions.inputs.schema import Input
+from softseg.decisions.inputs.schema import TRANSITION, Input
 from softseg.decisions.inputs.units import read_unit
 from softseg.errors import SchemaError
 from softseg.families.base import Array
@@ -119,7 +119,7 @@ def family_of(entry: Input) -> str:
     if entry.family not in (None, "maxent"):
         return entry.family
     share = read_unit(entry.unit).kind == "share"
-    if share and (entry.role in BETA or entry.effect == "churn"):
+    if share and (entry.role in BETA or entry.effect in ("churn", TRANSITION)):
         return "beta"
     if entry.role == "delay":
         return "gamma"
@@ -295,7 +295,7 @@ def _solved(
 def _within(entry: Input) -> bool:
     """Return whether the input is a share that cannot leave 0 to 1."""
     share = read_unit(entry.unit).kind in ("share", "factor")
-    return share and (entry.role in WITHIN or entry.effect == "churn")
+    return share and (entry.role in WITHIN or entry.effect in ("churn", TRANSITION))
 
 
 def _base(x: float | None, scale: float) -> float:

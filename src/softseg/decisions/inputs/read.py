@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from softseg.decisions.inputs.check import faults, own_faults
 from softseg.decisions.inputs.faults import Fault, Path, Place, model_faults, refusal, short
 from softseg.decisions.inputs.lines import toml_lines
-from softseg.decisions.inputs.schema import Assumptions, Input
+from softseg.decisions.inputs.schema import TRANSITION, Assumptions, Input
 from softseg.decisions.inputs.sheet import read_sheets
 from softseg.errors import FileError, SchemaError
 from softseg.results.files import read_file
@@ -113,6 +113,11 @@ def _checked(
     if isinstance(found, Assumptions):
         # Some sentences are made in the file's own language.
         wrong = faults(found.model_copy(update={"language": language}))
+        wrong += [
+            Fault("assumption.transition_alone", {}, name, "effect")
+            for name, entry in found.inputs.items()
+            if entry.effect == TRANSITION
+        ]
     else:
         wrong = [*found, *_others(data, found)]
     wrong = [*before, *(fault for fault in wrong if not _follows(fault, before))]

@@ -17,8 +17,9 @@ type Role = Literal[
     "cash_release", "working_capital", "metric",
 ]  # fmt: skip
 type Effect = Literal[
-    "price", "volume", "mix", "margin", "cross_selling", "deal_size", "acquisition", "churn"
-]
+    "price", "volume", "mix", "margin", "cross_selling", "deal_size", "acquisition", "churn",
+    "transition",
+]  # fmt: skip
 type FamilyName = Literal[
     "lognormal", "gamma", "beta", "normal", "pert", "triangular", "uniform", "maxent"
 ]
@@ -27,7 +28,9 @@ type Programme = Literal["segmented", "uniform", "both"]
 type Convention = Literal["year_end", "mid_year", "year_start"]
 
 ROLES: Final[tuple[str, ...]] = get_args(Role.__value__)
-EFFECTS: Final[tuple[str, ...]] = get_args(Effect.__value__)
+TRANSITION: Final = "transition"
+"""The effect of a programme on where customers go; only a study with a panel has it."""
+EFFECTS: Final[tuple[str, ...]] = tuple(e for e in get_args(Effect.__value__) if e != TRANSITION)
 FAMILIES: Final[tuple[str, ...]] = get_args(FamilyName.__value__)
 EVIDENCE: Final[tuple[str, ...]] = get_args(Evidence.__value__)
 COSTS: Final = ("one_off_cost", "running_cost")

@@ -12,11 +12,12 @@ turns them on one by one.
 
 By role: *revenue effects* as above, where cross-selling, deal size and acquisition are volume on
 their own base, and so is churn: the revenue of the customers that stay, who leave evenly through
-the year. A *price elasticity* takes volume away as prices rise. *Savings* are shares of a cost, or
-amounts. *Running costs* with the base ``incremental_revenue`` grow with the additional revenue
-(cost to serve) and are part of the benefit, so that a programme without effect does not pay them.
-*Learning* raises all effects. *Cash releases* and *working capital* move money without being
-profit.
+the year; with a panel transitions say who they are, and who leaves without a programme too
+(`softseg.decisions.model.moving`). A *price elasticity* takes volume away as prices rise.
+*Savings* are shares of a cost, or amounts. *Running costs* with the base
+``incremental_revenue`` grow with the additional revenue (cost to serve) and are part of the
+benefit, so that a programme without effect does not pay them. *Learning* raises all effects. *Cash
+releases* and *working capital* move money without being profit.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,9 +27,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from softseg.decisions.inputs.schema import INCREMENTAL, Assumptions, Input, Programme
+from softseg.decisions.inputs.schema import (
+    INCREMENTAL,
+    TRANSITION,
+    Assumptions,
+    Input,
+    Programme,
+)
 from softseg.decisions.model import timing
+from softseg.decisions.model.moving import Moved
 from softseg.decisions.model.timing import Array
+from softseg.errors import UsageError
 
 VOLUME: Final = ("volume", "cross_selling", "deal_size")
 POINTS: Final = ("margin", "mix")
@@ -121,6 +130,7 @@ def flows(
     values: Mapping[str, Any],
     switches: Switches = CONTRIBUTION_MARGIN,
     programme: Programme = "segmented",
+    moved: Moved | None = None,
 ) -> Flows:
     """Return the flows of one programme.
 
@@ -135,8 +145,15 @@ def flows(
         What the accounting counts.
     programme
         ``segmented`` or ``uniform``.
+    moved
+        What customers who move and leave do to the bases, and levers to their moves.
+
+    Raises
+    ------
+    UsageError
+        Where a lever changes moves and there are none.
     """
-    return _Year(assumptions, values, switches, programme).flows()
+    return _Year(assumptions, values, switches, programme, moved).flows()
 
 
 def discount_factors(
@@ -161,6 +178,7 @@ class _Year:
     values: Mapping[str, Any]
     switches: Switches
     programme: Programme
+    moved: Moved | None = None
 
     def flows(self) -> Flows:
         revenue, profit = self._revenue_effects()
@@ -188,11 +206,18 @@ class _Year:
         return None if name is None else self.value(name)
 
     def _base(self, entry: Input) -> Array:
-        parts = [self.value(name) for name in entry.base]
+        parts = [self._of_year(name) for name in entry.base]
         product = parts[0]
         for part in parts[1:]:
             product = product * part
         return product
+
+    def _of_year(self, name: str) -> Array:
+        """Return a base in every year: that of today, with the customers who are there then."""
+        path = None if self.moved is None else self.moved.paths.get(name)
+        if path is None or not self.switches.timing:
+            return self.value(name)
+        return self.value(name) * path
 
     def _amount(self, name: str) -> Array:
         entry = self.assumptions.inputs[name]
@@ -254,7 +279,7 @@ class _Year:
                 continue
             if entry.effect == "price":
                 price = price + level
-            more = self._more(entry, level)
+            more = self._more(name, entry, level)
             if more is not None:
                 margin = self._margin(entry)
                 sold[margin] = sold.get(margin, nothing) + more
@@ -267,7 +292,7 @@ class _Year:
             gained, change = earned + price + points, volume + price
         return base * change, base * gained
 
-    def _more(self, entry: Input, level: Array) -> Array | None:
+    def _more(self, name: str, entry: Input, level: Array) -> Array | None:
         """Return the additional volume of an effect relative to its base, (year, …)."""
         if entry.effect == "price":
             elasticity = self.only("price_elasticity")
@@ -276,12 +301,23 @@ class _Year:
             return -elasticity * level
         if entry.effect in VOLUME or (entry.effect == "acquisition" and entry.rate is None):
             return level
+        if entry.effect == TRANSITION:
+            return self._stayed(name)
         if entry.rate is None:
             raise KeyError(entry.effect)
         rate = self.value(entry.rate)[0]
         if not self.switches.timing:
             return level * rate if entry.effect == "churn" else level
         return _kept(level, rate) if entry.effect == "churn" else _won(level, rate)
+
+    def _stayed(self, name: str) -> Array:
+        """Return the additional volume of a lever on moves, (year, …)."""
+        if self.moved is None or name not in self.moved.more:
+            raise UsageError(
+                f"Give the study a panel: the lever {name!r} changes where customers go, which "
+                "nothing but a panel tells."
+            )
+        return (self.moved.more if self.switches.timing else self.moved.at_once)[name]
 
     def _margin(self, entry: Input) -> str | None:
         """Return the id of the margin that more volume earns, None for the whole revenue."""

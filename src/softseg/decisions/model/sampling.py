@@ -27,6 +27,7 @@ from softseg.decisions.inputs.dependence import (
 from softseg.decisions.inputs.ranges import Marginal, marginal
 from softseg.decisions.inputs.schema import Assumptions
 from softseg.decisions.inputs.units import read_unit
+from softseg.decisions.model.moving import Moving
 from softseg.decisions.model.scores import BITS, Copula, points, scrambled
 from softseg.errors import SchemaError, UsageError
 from softseg.families.base import Array
@@ -55,6 +56,8 @@ class Draws:
         Pairs whose rank correlation had to change: ids, asked, got.
     sample
         Which draw of the fitted model stands in each draw, (replicate, draw); None without one.
+    moving
+        Where the customers go; None where they stay where they are.
     """
 
     values: dict[str, Array]
@@ -62,6 +65,7 @@ class Draws:
     uncertain: tuple[str, ...]
     changes: Changes
     sample: NDArray[np.intp] | None = None
+    moving: Moving | None = None
 
 
 @dataclass(frozen=True)

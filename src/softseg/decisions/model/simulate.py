@@ -20,6 +20,7 @@ from softseg.decisions.model.cashflow import (
     discount_factors,
     flows,
 )
+from softseg.decisions.model.moving import Moved
 from softseg.decisions.model.sampling import Draws, draw
 from softseg.decisions.model.timing import Array
 from softseg.errors import UsageError
@@ -293,6 +294,7 @@ class Simulation:
         self, switches: Switches, programme: Programme | None
     ) -> tuple[tuple[Flows, ...], tuple[Array, ...]]:
         n_replicates, n_draws = self.shape
+        moved = self._moved()
         together = max(1, BLOCK // n_draws)
 
         def several(start: int) -> list[tuple[Flows, Array]]:
@@ -304,7 +306,8 @@ class Simulation:
                 else np.broadcast_to(value, self.shape)[which].reshape(-1)
                 for name, value in self.draws.values.items()
             }  # fmt: skip
-            whole = _in_blocks(part, values, n)
+            own = slice(which.start * n_draws, which.stop * n_draws)
+            whole = _in_blocks(part, values, n, None if moved is None else moved.of(own))
             found: list[tuple[Flows, Array]] = []
             for first in range(0, n, n_draws):
                 cut = slice(first, first + n_draws)
@@ -312,8 +315,8 @@ class Simulation:
                 found.append((Flows(*paths), factors))
             return found
 
-        def part(values: Mapping[str, Array]) -> list[Array]:
-            found = self._programme(values, switches, programme)
+        def part(values: Mapping[str, Array], moved: Moved | None) -> list[Array]:
+            found = self._programme(values, switches, programme, moved)
             paths = [getattr(found, path.name) for path in fields(Flows)]
             return [*paths, discount_factors(self.assumptions, values, switches)]
 
@@ -322,36 +325,54 @@ class Simulation:
             pairs = [pair for group in groups for pair in group]
         return tuple(found for found, _ in pairs), tuple(factors for _, factors in pairs)
 
+    def _moved(self) -> Moved | None:
+        """Return what customers who move do to the cash flow of every draw, in a row."""
+        moving, sample = self.draws.moving, self.draws.sample
+        if moving is None:
+            return None
+        n = self.draws.works.size
+        known = sample is not None and sample.size == n
+        return moving.at(self.draws.values, sample if known else None, n)
+
     def _programme(
-        self, values: Mapping[str, Array], switches: Switches, programme: Programme | None
+        self,
+        values: Mapping[str, Array],
+        switches: Switches,
+        programme: Programme | None,
+        moved: Moved | None,
     ) -> Flows:
         if programme is not None:
-            return flows(self.assumptions, values, switches, programme)
-        segmented = flows(self.assumptions, values, switches, "segmented")
+            return flows(self.assumptions, values, switches, programme, moved)
+        segmented = flows(self.assumptions, values, switches, "segmented", moved)
         if self.assumptions.counterfactual == "nothing":
             return segmented
-        return segmented.beyond(flows(self.assumptions, values, switches, "uniform"))
+        return segmented.beyond(flows(self.assumptions, values, switches, "uniform", moved))
 
 
 def _in_blocks(
-    part: Callable[[Mapping[str, Array]], list[Array]], values: Mapping[str, Array], n_draws: int
+    part: Callable[[Mapping[str, Array], Moved | None], list[Array]],
+    values: Mapping[str, Array],
+    n_draws: int,
+    moved: Moved | None,
 ) -> list[Array]:
     """Return paths, (year or 1, draw or 1) each, computed from some draws after the other.
 
     Parameters
     ----------
     part
-        From the values of some draws to their paths.
+        From the values of some draws, and what moves do to them, to their paths.
     values
         Inputs by id, (draw,) or (1,).
     n_draws
         All draws.
+    moved
+        What moves do to all draws.
     """
     whole: list[Array] = []
     for start in range(0, n_draws, BLOCK):
         cut = slice(start, start + BLOCK)
         block = {name: value[cut] if len(value) > 1 else value for name, value in values.items()}
-        paths = part(block)
+        paths = part(block, None if moved is None else moved.of(cut))
         if not whole:
             whole = [np.empty((len(p), n_draws)) if p.shape[1] > 1 else p for p in paths]
         for path, all_draws in zip(paths, whole, strict=True):

@@ -14,7 +14,13 @@ import xarray as xr
 
 from softseg.decisions.inputs.check import faults
 from softseg.decisions.inputs.faults import Fault, refusal
-from softseg.decisions.inputs.schema import COSTS, INCREMENTAL, Assumptions, Input
+from softseg.decisions.inputs.schema import (
+    COSTS,
+    INCREMENTAL,
+    TRANSITION,
+    Assumptions,
+    Input,
+)
 from softseg.decisions.segments.programme import (
     CUSTOMERS,
     VALUE,
@@ -23,12 +29,14 @@ from softseg.decisions.segments.programme import (
     SegmentProgramme,
 )
 from softseg.families.base import Array
-from softseg.names import ASSIGNED, RULE, SEGMENT
+from softseg.names import ASSIGNED, CHURNED, RULE, SEGMENT
 from softseg.wording import say
 
 PROGRAMME_RULE: Final = "programme"
 """Name of the rule by which the programme treats customers: their top segment."""
 ROUNDING: Final = 1e-9
+OWN: Final = {"per", "to", "change", "freed"}
+"""What an input of a segment has and one of the company has not."""
 REFERENCES: Final = ("rate", "margin", "same_as")
 
 type Kind = Literal["lots", "expected"]
@@ -209,7 +217,7 @@ def _levers(
         for field in REFERENCES:
             if (other := getattr(lever, field)) is not None:
                 changed[field] = renamed(other)
-        given = lever.model_dump(exclude={"per"})
+        given = lever.model_dump(exclude=OWN)
         found[segment_id(segment, id)] = Input.model_validate(given | changed)
     return found
 
@@ -235,6 +243,7 @@ def _programme_faults(
                 yield Fault("segments.id_taken", {"id": segment_id(k, id)})
         for id, lever in entry.inputs.items():
             yield from _lever_faults(assumptions, entry, id, lever)
+            yield from move_faults(entry, id, lever, segment_names)
 
 
 def _lever_faults(
@@ -251,6 +260,30 @@ def _lever_faults(
         same = other.role == "revenue_effect" and other.effect == lever.effect
         if same and other.programme != "uniform" and lever.role == "revenue_effect":
             yield Fault("segments.counted_twice", {"other": name}, at, "effect")
+
+
+def move_faults(
+    entry: SegmentProgramme, id: str, lever: SegmentInput, segment_names: Sequence[str]
+) -> Iterator[Fault]:
+    """Find what is wrong with where a lever says that customers go."""
+    at = f"{entry.segment}.{id}"
+    if lever.effect != TRANSITION:
+        if lever.to:
+            yield Fault("segments.to_unused", {}, at, "to")
+        return
+    known = ", ".join([*(n for n in segment_names if n != entry.segment), CHURNED])
+    if not lever.to:
+        yield Fault("segments.to_missing", {"known": known}, at, "to")
+    own = segment_number(entry.segment, segment_names)
+    for name in lever.to:
+        k = segment_number(name, segment_names)
+        if name != CHURNED and (k is None or k == own):
+            yield Fault("segments.to_unknown", {"got": name, "known": known}, at, "to")
+    if lever.base:
+        yield Fault("segments.to_base", {}, at, "base")
+    ways = {other.freed for other in entry.inputs.values() if other.effect == TRANSITION}
+    if len(ways) > 1:
+        yield Fault("segments.freed_twice", {}, at, "freed")
 
 
 def _as_written(fault: Fault, owner: Mapping[str, int], names: Mapping[int, str]) -> Fault:

@@ -33,7 +33,7 @@ class Findings:
         The draws of the money, and what they answer for the whole.
     parts
         Further answers by name: ``by_segment``, ``split``, ``resolve``, ``choices``,
-        ``first_customers``, ``regret``, ``number``, ``implied``.
+        ``first_customers``, ``regret``, ``number``, ``implied``, ``migrated``.
     ledger
         The table beside the ledger.
     fallback

@@ -30,9 +30,21 @@ class SegmentInput(Input):
     ----------
     per
         Whether a cost arises once, for the ``segment``, or for each treated ``customer``.
+    to
+        For the effect ``transition``: where customers of the segment go by it, segments by name or
+        number, and ``churned``. The input says by which share of itself the probability of each of
+        these moves in a period of the panel changes.
+    change
+        Whether they go there ``less`` often or ``more`` often.
+    freed
+        Where the freed mass goes, or the missing comes from: to those who ``stay``, or
+        ``proportional`` to all other moves of the segment, staying among them.
     """
 
     per: Literal["segment", "customer"] = "segment"
+    to: tuple[str, ...] = ()
+    change: Literal["less", "more"] = "less"
+    freed: Literal["stay", "proportional"] = "stay"
 
 
 class SegmentProgramme(BaseModel):

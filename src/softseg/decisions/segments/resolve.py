@@ -12,6 +12,8 @@ at n = E[N] (see `softseg.decisions.answers.information`). E[N | x] is exact, wi
 for the parameters, Σ c̄_k E[B_k | θ], for every customer's segment, Σ c̄_k B_k, which says as much
 about the value as parameters and memberships together, and for all judgement, Σ c_k E[B_k] (for
 the symbols see `softseg.decisions.segments.split`). For single inputs it is a regression.
+
+With a panel the transitions are held at their mean: what it is worth to know them is not told.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,6 +30,7 @@ from softseg.decisions.answers.regression import Fit, regress
 from softseg.decisions.inputs.dependence import related
 from softseg.decisions.model.simulate import WORKS
 from softseg.decisions.segments.expand import base_rows
+from softseg.decisions.segments.migrated import held
 from softseg.decisions.segments.split import (
     BLOCKS,
     Index,
@@ -92,6 +95,7 @@ def resolve(
         bases.
     """
     refuse_plug_in(sim)
+    sim = held(sim)
     steady = replace(sim, whole=averaged(sim.whole))
     known = _Sources.of(sim, steady, accounting, adjusted)
     exact = with_error(known.worth, sim.whole.shape, sim.whole.draws.sample)

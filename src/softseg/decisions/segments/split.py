@@ -181,6 +181,7 @@ def split(
         variance of the draws, and ``added``, what the blocks add up to before they are scaled to
         it; both agree within their errors. Over (coalition): ``known``, the variance that is known
         with some sources, scaled in the same way. Each with its Monte Carlo error in ``…_error``.
+        With a panel as `softseg.decisions.segments.split_moving.split_moving` says.
 
     Raises
     ------
@@ -189,6 +190,10 @@ def split(
         bases.
     """
     refuse_plug_in(sim)
+    if sim.whole.draws.moving is not None:
+        from softseg.decisions.segments.split_moving import split_moving
+
+        return split_moving(sim, accounting, adjusted)
     game = _Game.of(sim, accounting, adjusted)
     found = with_error(game.values, sim.whole.shape, sim.whole.draws.sample)
     data: dict[str, tuple[tuple[str, ...], Array]] = {}

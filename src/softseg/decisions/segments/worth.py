@@ -18,6 +18,7 @@ import xarray as xr
 from softseg.decisions.inputs.schema import BENEFITS, COSTS, INCREMENTAL, Assumptions
 from softseg.decisions.model.simulate import RoiModel, Simulation
 from softseg.decisions.segments.expand import PROGRAMME_RULE, Expanded, base_rows, expand
+from softseg.decisions.segments.moving import Inflow, moving_of
 from softseg.decisions.segments.programme import Programme
 from softseg.errors import UsageError
 from softseg.families.base import Array
@@ -125,6 +126,7 @@ def simulate(
     n_draws: int = 4096,
     seed: int = 1,
     plug_in: bool = False,
+    inflow: Mapping[int, Inflow] | None = None,
     cores: int | None = None,
 ) -> SegmentSimulation:
     """Return what a programme per segment brings, for every draw.
@@ -136,7 +138,8 @@ def simulate(
     programme
         What is done with which segment.
     value
-        As `softseg.results.value.value` returns it; its samples are the draws of the bases.
+        As `softseg.results.value.value` returns it, or `migration_value` with a panel; its samples
+        are the draws of the bases.
     segment_names
         Names of all segments, the first one being segment 1.
     rule
@@ -146,6 +149,8 @@ def simulate(
     plug_in
         Whether the bases enter with their means only. It must be asked for: the band then leaves
         out what is not known about the segments.
+    inflow
+        New customers of a year by segment, where the value was made with a panel.
 
     Raises
     ------
@@ -168,6 +173,8 @@ def simulate(
     # a base that no input refers to is not drawn
     posterior = None if plug_in or not rows else rows
     whole = model.simulate(n_replicates, n_draws, seed, posterior, cores)
+    moving = moving_of(expanded, programme, value, segment_names, inflow or {}, seed)
+    whole = replace(whole, draws=replace(whole.draws, moving=moving))
     return SegmentSimulation(whole, expanded, programme, value, rule, plug_in)
 
 

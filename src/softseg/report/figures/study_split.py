@@ -1,4 +1,4 @@
-"""Where the width of the band comes from: parameters, memberships, judgement."""
+"""Where the width of the band comes from: parameters, memberships, judgement, and moves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHADES = ("#0072B2", "#9cc7e6", "#E69F00")
+MOVING = ("#0072B2", "#9cc7e6", "#009E73", "#8fd3bd", "#E69F00")
+"""With the two sources of a panel before the last one."""
 BLOCK_HATCHES = ("", "////", "....")
+MOVING_HATCHES = ("", "////", "", "////", "....")
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ def split(parts: Sequence[Part], language: str = "en") -> "Figure":
         ``en`` or ``de``.
     """
     n = len(parts)
+    wide = n > len(SHADES)
+    shades, hatches = (MOVING, MOVING_HATCHES) if wide else (SHADES, BLOCK_HATCHES)
     figure, axes = page_axes(0.75 + 0.5 * n, left=2.9, right=0.3, top=0.1, bottom=0.55)
     for row, part in enumerate(parts):
         value = 100.0 * part.share
         error = 200.0 * part.error if np.isfinite(part.error) else 0.0
-        axes.barh(row, max(value, 0.0), 0.6, color=SHADES[row % 3], hatch=BLOCK_HATCHES[row % 3],
+        axes.barh(row, max(value, 0.0), 0.6, color=shades[row % n], hatch=hatches[row % n],
                   edgecolor="white", linewidth=0.4)  # fmt: skip
         low, high = max(value - error, 0.0), value + error
         axes.plot([low, high], [row, row], color="white", linewidth=3.4, solid_capstyle="butt")

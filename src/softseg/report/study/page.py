@@ -12,7 +12,7 @@ from softseg.report.amounts import customers
 from softseg.report.facts import clean
 from softseg.report.roi import tables as roi_tables
 from softseg.report.roi import text as roi_text
-from softseg.report.study import money, pictures, tables, text
+from softseg.report.study import money, moves, pictures, tables, text
 from softseg.report.study.facts import StudyFacts, kept
 from softseg.report.study.withheld import SeenFacts
 from softseg.report.text import Phrase, phrases, value_inside, value_origin
@@ -73,7 +73,7 @@ def render(findings: Findings, figures: dict[str, str] | None = None) -> str:
     if facts.passed:
         context |= _segments(facts)
     if facts.money_shown:
-        context |= _strategies(facts) | _whole(facts)
+        context |= _strategies(facts) | _whole(facts) | moves.context(facts)
     return _template().render(context)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from softseg.report import style
 from softseg.report.roi import pictures as roi_pictures
 from softseg.report.study.facts import StudyFacts
+from softseg.report.study.moves import customers_figure, transition_figure
 from softseg.report.study.tables import capital
 from softseg.report.study.withheld import key_of
 from softseg.wording import say
@@ -191,5 +192,7 @@ OF_MONEY: Final[dict[str, Callable[[StudyFacts], Any]]] = {
     "choices": choices,
     "split": split,
     "number": number,
+    "moves": transition_figure,
+    "customers": customers_figure,
 }
 NAMES: Final = (*OF_SEGMENTS, *OF_THE_WHOLE, *OF_MONEY)

@@ -51,7 +51,7 @@ def write_bands(page: Page, seen: Seen, simulation: SegmentSimulation) -> None:
 def _split(page: Page, seen: Seen, simulation: SegmentSimulation, found: xr.Dataset) -> None:
     page.hint("hint.split")
     page.head("source", "share_of_variance", "error")
-    for block in BLOCKS:
+    for block in map(str, found["block"].to_numpy()):
         share, error = (float(found[key].sel(block=block)) for key in ("share", "share_error"))
         page.line(page.say(f"block.{block}"), Amount(share, "share"), Amount(error, "fine"))
     total, error = float(found["total"]), float(found["total_error"])

@@ -25,6 +25,8 @@ from softseg.report.workbook.study_effects import WIDTHS as EFFECTS
 from softseg.report.workbook.study_effects import write_effects
 from softseg.report.workbook.study_evidence import WIDTHS as EVIDENCE
 from softseg.report.workbook.study_evidence import versions, write_evidence
+from softseg.report.workbook.study_moves import WIDTHS as MOVES
+from softseg.report.workbook.study_moves import write_moves
 from softseg.report.workbook.study_page import LABEL, Page
 from softseg.report.workbook.study_seen import ACCOUNTING, Seen, headline_of
 from softseg.report.workbook.study_segments import WIDTHS as SEGMENTS
@@ -76,6 +78,7 @@ def study_workbook_bytes(findings: Findings, *, n_draws: int = DRAWS) -> bytes:
 
     Without draws of the money it says in words what still stands. The cash flow as formulas needs
     the value of every treated segment: where one is too small to show, its sheets are left out.
+    With a panel there are none either: what customers who move do to it is no formula.
     """
     seen = Seen(findings)
     book = Book(findings.language, seen.currency)
@@ -88,6 +91,9 @@ def study_workbook_bytes(findings: Findings, *, n_draws: int = DRAWS) -> bytes:
         write_evidence(Page(book, "evidence", EVIDENCE, findings.title), seen, None)
         return book.close()
     write_effects(Page(book, "effects", EFFECTS, findings.title), seen, simulation)
+    moved = seen.part("migrated")
+    if moved is not None:
+        write_moves(Page(book, "moves", MOVES, findings.title), seen, moved)
     live = None
     if seen.live:
         live = _Live(book, seen, simulation, n_draws).write(front.sheet)

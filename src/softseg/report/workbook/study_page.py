@@ -18,6 +18,8 @@ READABLE: Final = 130
 WORDS: Final = (
     "decision",
     "evidence",
+    "moves_from",
+    "moves_to",
     "n_segments",
     "owner",
     "quantity",

@@ -84,9 +84,13 @@ class Seen:
     def live(self) -> bool:
         """Whether the cash flow stands here as formulas.
 
-        The value of every treated segment is an input of it.
+        The value of every treated segment is an input of it. Customers who move stand in powers
+        of their transitions, draw by draw, which are no formula of a sheet.
         """
-        return self.findings.simulation is not None and not self.silent
+        simulation = self.findings.simulation
+        if simulation is None or self.silent:
+            return False
+        return simulation.whole.draws.moving is None
 
     @cached_property
     def treated(self) -> dict[int, SegmentProgramme]:

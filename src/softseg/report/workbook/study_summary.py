@@ -166,7 +166,10 @@ def _ledger(page: Page, seen: Seen) -> None:
 def _about(page: Page, seen: Seen) -> None:
     """Write what the file is, and what it is not."""
     page.heading("summary.about")
-    page.paragraph(page.say("about.live" if seen.live else "about.not_live"))
+    follows = seen.part("migrated") is not None
+    page.paragraph(
+        page.say("about.live" if seen.live else "about.moves" if follows else "about.not_live")
+    )
     for key, count in (("is", IS), ("is_not", IS_NOT)):
         for i in range(1, count + 1):
             page.paragraph(page.say(f"about.{key}.{i}"))
