@@ -8,32 +8,24 @@ not stand the next one takes over (`docs/decisions/0011-importance-sampling-firs
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
-from softseg.errors import UsageError
-from softseg.families.namespace import NUMPY
 from softseg.inference.checkpoint import Chain, Checkpoint, Keeper
-from softseg.inference.criteria import entropy_r2
 from softseg.inference.diagnose import BOUNDS, NEAR, Diagnosis, ModeSummary, diagnose
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
 from softseg.inference.laplace import laplace
+from softseg.inference.methods import METHODS, Method, Reason, allowed, candidates
 from softseg.inference.modes import Modes
 from softseg.inference.relabel import Aligned, align
-from softseg.inference.search import Search, label_free, modes_of, search, strayed, whole_counts
+from softseg.inference.search import Search, label_free, modes_of, search, strayed
 from softseg.inference.space import Space
 from softseg.inference.verdicts import PARTIAL
-from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
 from softseg.models.edges import inside
 from softseg.models.mixture import Mixture, Values
-from softseg.models.plan import compilable
-
-Method = Literal["auto", "laplace", "gibbs", "nuts"]
-METHODS: Final = ("auto", "laplace", "gibbs", "nuts")
-Reason = tuple[str, dict[str, str]]
 
 MIXING = frozenset({"rhat", "ess_bulk", "ess_tail"})
 """Checks that more draws can mend."""
@@ -46,8 +38,6 @@ LONGER = (6, 24)
 NEAR_RHAT = 1.1
 """The last, longest run is made only where R-hat has come down to this: chains that still stand in
 different places will not meet."""
-SEPARATED = 0.8
-"""Entropy R² at the best mode from which Gibbs sampling mixes well."""
 ALIGNED_DRAWS = 400
 """Importance draws on which labels are compared; they all come from the same modes."""
 
@@ -223,63 +213,6 @@ def _distance(one: Sampled) -> tuple[int, int, float]:
     failed = one.diagnosis.failed
     lasting = [check for check in failed if check.name not in MIXING]
     return len(lasting), len(failed), max(check.excess for check in failed)
-
-
-def allowed(
-    method: Method, mixture: Mixture, statistics: Statistics
-) -> list[tuple[str, Reason]] | None:
-    """Return the method that was asked for with its reason, None for ``"auto"``.
-
-    Raises
-    ------
-    UsageError
-        Where it does not serve the model.
-    """
-    if method not in METHODS:
-        raise UsageError(f"Choose a method out of {list(METHODS)}, got {method!r}.")
-    stuck = mixture.not_updatable()
-    if method == "gibbs" and stuck:
-        raise UsageError(
-            f"Use method='nuts' or 'auto': Gibbs sampling needs priors with an update, and those "
-            f"of {stuck} have none."
-        )
-    if method == "gibbs" and not whole_counts(statistics):
-        raise UsageError(
-            "Use method='nuts' or 'auto': Gibbs sampling needs whole-number counts, and the "
-            "weights are not."
-        )
-    if method == "laplace" and not compilable(mixture):
-        raise UsageError(
-            "Use method='gibbs', 'nuts' or 'auto': importance sampling needs families with a "
-            "compiled form, and not all of the schema's have one."
-        )
-    return None if method == "auto" else [(method, ("method.asked", {}))]
-
-
-def candidates(mixture: Mixture, statistics: Statistics, found: Search) -> list[tuple[str, Reason]]:
-    """Return the methods that ``"auto"`` tries in turn, each with its reason."""
-    order: list[tuple[str, Reason]] = []
-    if compilable(mixture) and mixture.n_parameters:
-        order.append(("laplace", ("method.laplace", {})))
-    stuck = mixture.not_updatable()
-    if stuck:
-        return [*order, ("nuts", ("method.no_update", {"indicators": ", ".join(stuck)}))]
-    if not whole_counts(statistics):
-        return [*order, ("nuts", ("method.weights", {}))]
-    if (
-        mixture.n_segments == 1
-        or not mixture.n_parameters
-        or _separation(statistics, found) >= SEPARATED
-    ):
-        order.append(("gibbs", ("method.separated", {})))
-    return [*order, ("nuts", ("method.overlap", {}))] if mixture.n_parameters else order
-
-
-def _separation(statistics: Statistics, found: Search) -> float:
-    """Return the entropy R² at the best mode."""
-    values = found.modes.best.values
-    weights = statistics.layout.weights(values.indicators, NUMPY)
-    return entropy_r2(memberships(statistics, weights, values.share)[0], statistics.count)
 
 
 _Outcome = tuple[Draws, Aligned, Diagnosis, int]

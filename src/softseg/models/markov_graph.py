@@ -23,6 +23,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.tensor.special import log_softmax, softmax
 
 from softseg.families.base import TINY, Array
 from softseg.likelihood.histories import Histories
@@ -121,9 +122,10 @@ def _variable(extra: Extra) -> Any:
 def _log_begin(model: LatentMarkov, share: Any, coefficients: list[Any]) -> Any:
     """Return the logs of the initial shares, (beginning, segment)."""
     if not coefficients:
-        return pt.log(pt.maximum(share, TINY))[None]
-    together = pt.concatenate(coefficients, axis=1)  # (segment, covariate)
-    return pt.special.log_softmax(pt.dot(model.begin_design, together.T), axis=1)
+        even: Any = pt.log(pt.maximum(share, TINY))
+        return even[None]
+    together: Any = pt.concatenate(coefficients, axis=1)  # (segment, covariate)
+    return log_softmax(pt.dot(model.begin_design, together.T), axis=1)
 
 
 def _moves(model: LatentMarkov, variables: list[Any]) -> Any:
@@ -131,7 +133,7 @@ def _moves(model: LatentMarkov, variables: list[Any]) -> Any:
     stacked = pt.stack(variables)  # (profile or covariate, segment, state)
     rows = stacked
     if model.design.shape[1] > 0:
-        rows = pt.special.softmax(pt.tensordot(model.design, stacked, axes=[[1], [0]]), axis=-1)
+        rows = softmax(pt.tensordot(model.design, stacked, axes=[[1], [0]]), axis=-1)
     if not model.churns:
         return rows
     last = np.zeros((len(model.design), 1, model.n_states))
