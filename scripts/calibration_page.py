@@ -8,6 +8,7 @@ import numpy as np
 
 import calibration_bank
 import calibration_joint
+import calibration_markov
 import calibration_number
 import calibration_projection
 import calibration_ranks
@@ -54,6 +55,18 @@ come by must have the prior's distribution. *z* is the distance of mean and spre
 quantity's place in its prior (and of the log-likelihood's among fresh pairs), in standard errors
 that allow for autocorrelation; it should lie within ±{calibration_joint.SAME:.0f}.
 """
+MARKOV = f"""## Latent Markov models
+
+`python scripts/calibrate.py markov`. The same two proofs on panels:
+{calibration_markov.N_CUSTOMERS} customers over {calibration_markov.N_PERIODS} periods, two segments
+and churned. *observed*: the period of churn is known, one period in ten has no row and one cell in
+ten is missing; Gaussian, Poisson, Bernoulli. *silent*: a row without orders may be that of a
+customer who has left; Gaussian and Poisson. *membership* is the share of customers who are in the
+first segment where their histories end, from a forward recursion written out in NumPy, and so is
+the log-likelihood of the truth. {calibration_markov.N_SIMULATIONS:,} panels of each kind when the
+run is complete. The joint test takes {calibration_markov.JOINT_CUSTOMERS} customers over
+{calibration_markov.JOINT_PERIODS} periods.
+"""
 REFERENCES = """## Reference posteriors
 
 `python scripts/calibrate.py references`. Means of all parameters, shares and the log-likelihood
@@ -79,10 +92,11 @@ def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
         Folder of the documentation: ranks are read from calibration/ranks, the sections on coverage
         from calibration/coverage.md, pictures go to images/calibration.
     kept
-        Results of ``joint``, ``references``, ``number``, ``bank``, ``projection`` and ``survival``
-        by unit.
+        Results of ``joint``, ``markov``, ``references``, ``number``, ``bank``, ``projection`` and
+        ``survival`` by unit.
     """
     parts = [HEAD, *_ranks(docs)]
+    parts += _markov(docs, kept["markov"])
     for task, section in (
         ("joint", _joint),
         ("references", _references),
@@ -102,26 +116,45 @@ def page(docs: Path, kept: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _ranks(docs: Path) -> list[str]:
-    lines = [RANKS]
-    images = docs / "images" / "calibration"
-    for method, title in METHOD_NAMES.items():
+    lines, ranks = [RANKS], docs / "calibration" / "ranks"
+    for method in METHOD_NAMES:
         found = {
-            name: ranks
+            name: own
             for name in calibration_ranks.FAMILIES
-            if (ranks := calibration_ranks.read(docs / "calibration" / "ranks", name, method))
+            if (own := calibration_ranks.read(ranks, name, method))
         }
-        if not found:
-            lines += [f"### {title}", "", "Not run yet.", ""]
-            continue
-        images.mkdir(parents=True, exist_ok=True)
-        svg = picture({name: (r.names, r.ranks) for name, r in found.items()}, method)
-        (images / f"ranks-{method}.svg").write_text(svg + "\n", encoding="utf-8")
-        lines += [f"### {title}", "", _state([c for r in found.values() for c in r.commit]), ""]
-        lines += [f"![Ranks among draws of {method}](images/calibration/ranks-{method}.svg)", ""]
-        lines += _rank_table(found, conditional=method == "laplace")
-        if method == "laplace":
-            lines += _tails_by_gate(found)
+        lines += _ranks_of_method(docs, method, found, f"ranks-{method}")
     return lines
+
+
+def _markov(docs: Path, joint: Mapping[str, Any]) -> list[str]:
+    lines, ranks = [MARKOV], docs / "calibration" / "ranks"
+    for method in METHOD_NAMES:
+        found = {
+            calibration_markov.name_of(churn): own
+            for churn in calibration_markov.CALIBRATED
+            if (own := calibration_markov.read(ranks, churn, method))
+        }
+        lines += _ranks_of_method(docs, method, found, f"ranks-markov-{method}")
+    if joint:
+        lines += ["### Joint test", "", *_joint_table(joint)]
+    return lines
+
+
+def _ranks_of_method(
+    docs: Path, method: str, found: Mapping[str, calibration_ranks.Ranks], image: str
+) -> list[str]:
+    title = METHOD_NAMES[method]
+    if not found:
+        return [f"### {title}", "", "Not run yet.", ""]
+    images = docs / "images" / "calibration"
+    images.mkdir(parents=True, exist_ok=True)
+    svg = picture({name: (r.names, r.ranks) for name, r in found.items()}, method)
+    (images / f"{image}.svg").write_text(svg + "\n", encoding="utf-8")
+    lines = [f"### {title}", "", _state([c for r in found.values() for c in r.commit]), ""]
+    lines += [f"![Ranks among draws of {method}](images/calibration/{image}.svg)", ""]
+    lines += _rank_table(found, conditional=method == "laplace")
+    return lines + (_tails_by_gate(found) if method == "laplace" else [])
 
 
 def _tails_by_gate(found: Mapping[str, calibration_ranks.Ranks]) -> list[str]:
@@ -176,7 +209,11 @@ def _rank_table(found: Mapping[str, calibration_ranks.Ranks], conditional: bool)
 
 
 def _joint(results: Mapping[str, Any]) -> list[str]:
-    lines = [JOINT, _state([r["commit"] for r in results.values()]), ""]
+    return [JOINT, *_joint_table(results)]
+
+
+def _joint_table(results: Mapping[str, Any]) -> list[str]:
+    lines = [_state([r["commit"] for r in results.values()]), ""]
     lines += ["| family | quantities | largest z | of | least effective sweeps | agrees |"]
     lines += ["|---|---|---|---|---|---|"]
     for name, r in sorted(results.items()):

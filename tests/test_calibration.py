@@ -6,6 +6,7 @@ from scipy.stats import kstest
 
 import calibration_bands
 import calibration_bank
+import calibration_markov
 import calibration_ranks
 from softseg.inference.starts import random_start
 from softseg.likelihood.statistics import reduce
@@ -67,6 +68,29 @@ def test_shards_are_stored_and_read(tmp_path, monkeypatch):
     assert found.ranks.max() < calibration_bands.N_RANKS
     assert found.commit == ["abc", "abc"]
     assert calibration_ranks.read(tmp_path, "gamma", "laplace") is None
+
+
+@pytest.mark.parametrize("churn", list(calibration_markov.KINDS))
+def test_the_truth_of_a_panel_is_ranked_by_what_the_sampler_reports(churn):
+    world, rng = calibration_markov.World(churn), np.random.default_rng(4)
+    truth = world.mixture.draw_prior(rng)
+    panel = world.table(truth, rng)
+    own = calibration_markov.MarkovSpace.on(world.mixture, panel.statistics, panel.histories)
+    log_lik = own.log_densities(own.point(truth)[None])[1][0]
+    assert world.log_likelihood(panel, truth) == pytest.approx(log_lik, rel=1e-10)
+    names, watched = calibration_markov.watched(panel, truth.map(lambda v: v[None, None]), None)
+    assert watched.shape == (1, len(names))
+    assert 0.0 <= watched[0, names.index("membership")] <= 1.0
+
+
+def test_shards_of_panels_are_stored_and_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration_markov, "SHARD", 1)
+    monkeypatch.setattr(calibration_markov, "N_SIMULATIONS", 2)
+    assert calibration_markov.units() == ["observed-0", "silent-0", "observed-1", "silent-1"]
+    calibration_markov.work("silent-1", "gibbs", tmp_path, "abc")
+    found = calibration_markov.read(tmp_path, "silent", "gibbs")
+    assert found.ranks.shape == (1, len(found.names))
+    assert calibration_markov.read(tmp_path, "observed", "gibbs") is None
 
 
 def test_a_refused_table_counts_as_flagged():

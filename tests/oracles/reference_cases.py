@@ -160,6 +160,9 @@ def summary(
     found: dict[str, dict[str, float]] = {}
     for i, name in enumerate(names):
         series = draws[..., i]
+        if np.ptp(series) == 0.0:  # held fixed
+            found[name] = {"mean": float(series.flat[0]), "sd": 0.0, "error": 0.0}
+            continue
         n: Any = ess or array_stats.ess(series, method="mean", chain_axis=0, draw_axis=1)
         sd = float(series.std())
         found[name] = {"mean": float(series.mean()), "sd": sd, "error": sd / float(np.sqrt(n))}
@@ -172,7 +175,7 @@ def distances(
     """Return the distance of every mean of the reference, in combined Monte Carlo errors."""
     return {
         name: abs(found[name]["mean"] - known["mean"])
-        / np.hypot(found[name]["error"], known["error"])
+        / max(float(np.hypot(found[name]["error"], known["error"])), 1e-12)
         for name, known in reference.items()
     }
 
