@@ -143,8 +143,8 @@ def _findings(by: Mapping[tuple[str, int, float], Cell]) -> list[str]:
     fewest = min(cell.panels for cell in by.values())
     if fewest < ENOUGH:
         lines += [
-            f"**A first look only**: {fewest} panels in the least settled setting, of {ENOUGH} that "
-            "are planned. Three standard errors are wide with so few.",
+            f"**A first look only**: {fewest} panels in the least settled setting, of "
+            f"{ENOUGH} that are planned. Three standard errors are wide with so few.",
             "",
         ]
     counting = [cell for (way, _, _), cell in by.items() if way == "counting"]

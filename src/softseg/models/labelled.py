@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softseg.errors import UsageError
 from softseg.families.base import Array
@@ -105,7 +106,7 @@ def _prior(errors: Array | RowPrior, n_segments: int) -> RowPrior:
     return prior
 
 
-def _weak_rows(prior: RowPrior) -> Array:
+def _weak_rows(prior: RowPrior) -> NDArray[np.intp]:
     total, right = prior.alpha.sum(axis=1), np.diagonal(prior.alpha)
     says = (total >= STRONG) & (right > 0.5 * total)
     return np.flatnonzero(np.isnan(prior.fixed).any(axis=1) & ~says)
