@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOMINAL: Final = 0.9
+ENOUGH: Final = 100
+"""Panels of a setting from which its coverage is a finding and no first look."""
 NEAR: Final = 3.0
 """Coverage is as stated within so many standard errors."""
 NAMES: Final = {"counting": "Counting", "three_step": "Three-step", "joint": "Joint"}
@@ -124,6 +126,8 @@ def page(found: Mapping[str, Any]) -> tuple[str, str]:
         "",
         "![How often customers seem to leave, and coverage](images/migration_errors.svg)",
         "",
+        "Whiskers are three standard errors of the coverage.",
+        "",
         *_findings(by),
         *_table(by),
         *_attenuation(by),
@@ -136,6 +140,13 @@ def page(found: Mapping[str, Any]) -> tuple[str, str]:
 
 def _findings(by: Mapping[tuple[str, int, float], Cell]) -> list[str]:
     lines = ["## What was found", ""]
+    fewest = min(cell.panels for cell in by.values())
+    if fewest < ENOUGH:
+        lines += [
+            f"**A first look only**: {fewest} panels in the least settled setting, of "
+            f"{ENOUGH} that are planned. Three standard errors are wide with so few.",
+            "",
+        ]
     counting = [cell for (way, _, _), cell in by.items() if way == "counting"]
     times = [c.leaving / (1.0 - np.diagonal(c.truth).mean()) for c in counting]
     most = max(cell.share for cell in counting)
@@ -233,21 +244,23 @@ def _drawn(by: Mapping[tuple[str, int, float], Cell]) -> "Figure":
 
     from softseg.report import style
 
-    figure = Figure(figsize=(style.WIDTH, 5.6))
+    figure = Figure(figsize=(style.WIDTH, 5.8))
     grid = figure.subplots(2, 2, sharex=True)
-    figure.subplots_adjust(left=0.075, right=0.865, top=0.93, bottom=0.09, wspace=0.12, hspace=0.24)
+    figure.subplots_adjust(
+        left=0.06, right=0.985, top=0.875, bottom=0.085, wspace=0.12, hspace=0.22
+    )
+    aim: dict[str, Any] = dict(color=style.INK, linewidth=0.9, linestyle=":")
     for column, k in enumerate((2, 3)):
         above, below = grid[0, column], grid[1, column]
-        above.set_title(f"{k} segments: probability to leave")
+        above.set_title(f"{k} segments: estimated probability to leave")
         below.set_title(f"{k} segments: coverage of 90 % intervals")
-        below.axhline(NOMINAL, color=style.INK, linewidth=0.9, linestyle=":")
+        truth = [1.0 - np.diagonal(c.truth).mean() for (_, n, _), c in by.items() if n == k]
+        above.axhline(truth[0] if truth else np.nan, label="Truth, 90 %", **aim)
+        below.axhline(NOMINAL, **aim)
         for i, (way, name) in enumerate(NAMES.items()):
             own = [(a, cell) for (w, n, a), cell in by.items() if w == way and n == k]
             if own:
-                _ways(above, below, own, i, name, named=column == 1)
-        truth = [1.0 - np.diagonal(c.truth).mean() for (_, n, _), c in by.items() if n == k]
-        if truth:
-            above.axhline(truth[0], color=style.INK, linewidth=0.9, linestyle=":")
+                _ways(above, below, own, i, name)
         above.set_ylim(0.0, 0.45)
         below.set_ylim(-0.03, 1.03)
         for axes in (above, below):
@@ -256,32 +269,20 @@ def _drawn(by: Mapping[tuple[str, int, float], Cell]) -> "Figure":
         below.set_xlim(0.787, 0.963)
         below.set_xticks([0.80, 0.85, 0.90, 0.95], ["80 %", "85 %", "90 %", "95 %"])
         below.set_xlabel("Customers and periods assigned rightly")
-    _beside(grid[0, 1], 0.1133, "Truth", style.INK)
-    _beside(grid[1, 1], NOMINAL, "90 %", style.INK, offset=9)
+    lines, names = grid[0, 0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="upper left", ncols=4, bbox_to_anchor=(0.05, 1.0))
     return figure
 
 
-def _ways(above: Any, below: Any, own: list[Any], i: int, name: str, *, named: bool) -> None:
+def _ways(above: Any, below: Any, own: list[Any], i: int, name: str) -> None:
     """Draw one way: estimates above, coverage with three standard errors below."""
     from softseg.report import style
 
     x = np.array([a for a, _ in own]) + (0.0, -0.0022, 0.0022)[i]
     colour = (style.BAD, style.colour(0), style.colour(2))[i]
     look: dict[str, Any] = dict(color=colour, marker=style.marker(i), linestyle=style.LINES[i])
-    leaving = np.array([cell.leaving for _, cell in own])
-    above.plot(x, leaving, **look)
+    above.plot(x, [cell.leaving for _, cell in own], label=name, **look)
     share = np.array([cell.share for _, cell in own])
     error = np.array([NEAR * cell.error for _, cell in own])
     reach = [np.minimum(error, share), np.minimum(error, 1.0 - share)]
     below.errorbar(x, share, yerr=reach, capsize=2.5, elinewidth=0.9, **look)
-    if named:
-        _beside(above, leaving[-1], name, colour, offset=(0, 14, -14)[i])
-        _beside(below, share[-1], name, colour, offset=(0, -5, -17)[i])
-
-
-def _beside(axes: Any, y: float, text: str, colour: str, offset: float = 0.0) -> None:
-    """Write what a line is at its right end."""
-    axes.annotate(
-        text, (1.0, y), xycoords=("axes fraction", "data"), xytext=(4, offset),
-        textcoords="offset points", color=colour, va="center", fontsize=8.5, annotation_clip=False,
-    )  # fmt: skip
