@@ -57,7 +57,10 @@ def summarised(found: Sampled) -> dict[str, dict[str, float]]:
 def assert_agree(one: dict[str, Any], other: dict[str, Any]) -> None:
     apart = distances(one, other)
     assert max(apart.values()) < ERRORS, apart
-    sds = {name: abs(one[name]["mean"] - row["mean"]) / row["sd"] for name, row in other.items()}
+    sds = {
+        name: abs(one[name]["mean"] - row["mean"]) / max(row["sd"], 1e-12)
+        for name, row in other.items()
+    }
     assert max(sds.values()) < 0.1, sds
 
 
