@@ -104,11 +104,12 @@ def frozen_schema(n_segments: int) -> Schema:
         "online": rng.choice(["no", "yes"], n * periods),
     }
     indicators = INDICATORS[n_segments]
+    gone = np.arange(n * periods) % (3 * periods) == 3 * periods - 1
     frame = pd.DataFrame({
         "customer": np.repeat([f"C{i}" for i in range(n)], periods),
         "period": np.tile(np.arange(1, periods + 1), n),
-        **{name: columns[name] for name in indicators},
-        "left": np.where(np.arange(n * periods) % (3 * periods) == 3 * periods - 1, "yes", "no"),
+        **{name: pd.Series(columns[name]).where(~gone, None) for name in indicators},
+        "left": np.where(gone, "yes", "no"),
     })  # fmt: skip
     entries = {
         name: IndicatorSchema(family=kind, success="yes" if kind == "bernoulli" else None)

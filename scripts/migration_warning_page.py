@@ -99,7 +99,7 @@ def write(docs: Path) -> None:
 
 def _section(part: Part, images: Path) -> list[str]:
     said, outcome, used = study.pooled(part.event, part.which)
-    lines = [f"## {part.title}", "", part.text, ""]
+    lines = [f"## {part.title}", "", " ".join(part.text.split()), ""]
     if not used:
         return [*lines, "Not run yet.", ""]
     fits = [f for f in map(study.stored, used) if f is not None]
@@ -117,14 +117,14 @@ def _words(part: Part, found: xr.Dataset, used: Sequence[str], fits: Sequence[di
     good = sum(f["gate"] == "good" for f in fits)
     stopped = sorted({name for f in fits for name in f["failed"]})
     origins = sorted({r["origin"] for f in fits for r in f["rounds"] if r["event"] == part.event})
-    gate = f"the gate let {good} of {len(fits)} fits through"
+    gate = f"the gate let {good} of them through"
     if stopped:
         gate += f" (failed: {', '.join(stopped)})"
     commits = ", ".join(dict.fromkeys(f["commit"] for f in fits))
     methods = ", ".join(sorted({f["method"] for f in fits}))
     share = found.attrs["events"] / found.attrs["judged"]
     return (
-        f"{len(used)} fits ({methods}), {gate}. Origins {', '.join(map(str, origins))}: "
+        f"Fits: {len(used)} ({methods}); {gate}. Origins {', '.join(map(str, origins))}: "
         f"{found.attrs['judged']:,} judged, {found.attrs['events']:,} events ({share:.1%}). "
         f"State of the code: commit {commits}."
     )
