@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from softseg.decisions.inputs.schema import BENEFITS, COSTS, Input
-from softseg.decisions.segments.expand import segment_id
+from softseg.decisions.segments.expand import OWN, segment_id
 from softseg.decisions.segments.programme import SegmentInput
 from softseg.decisions.segments.resolve import block_label
 from softseg.report import style
@@ -87,7 +87,7 @@ def _lever(facts: StudyFacts, segment: int, id: str, entry: SegmentInput) -> tup
 
 
 def _as_input(entry: SegmentInput) -> Input:
-    return Input.model_validate(entry.model_dump(exclude={"per"}))
+    return Input.model_validate(entry.model_dump(exclude=OWN))
 
 
 def _base(facts: StudyFacts, segment: int, entry: SegmentInput) -> str:
