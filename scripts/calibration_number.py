@@ -225,7 +225,9 @@ def section(found: Mapping[str, Any]) -> list[str]:
                 f"| {name} | {known} | {row['log']:.3f} | {row['error']:.3f} | "
                 f"{row['apart']:.1f} | {row['labels']} | {row.get('alone', row['seconds']):.1f} |"
             )
-    return [*lines, "", *_numbers(found), *_thyroid_lines(found), *_galaxy_lines(found)]
+    lines += ["", *_numbers(found), *_thyroid_lines(found), *_galaxy_lines(found)]
+    missing = [f"`{unit}`" for unit in units() if unit not in found]
+    return [*lines, f"Not run yet: {', '.join(missing)}.", ""] if missing else lines
 
 
 def _evidence_name(kind: str, rest: list[str]) -> str:

@@ -84,6 +84,13 @@ def test_labels_stay_where_they_carry_meaning(statistics):
     np.testing.assert_array_equal(aligned.values.share, draws.share)
 
 
+def test_chains_that_are_not_compared_have_no_memberships(statistics):
+    draws = jittered(2, 7)
+    alone = align(statistics, draws, TRUE, by_chain=False)
+    assert alone.chain_memberships is None
+    np.testing.assert_array_equal(alone.order, align(statistics, draws, TRUE).order)
+
+
 def test_parts_of_the_draws_give_the_same(statistics, monkeypatch):
     from softseg.inference import relabel
 
