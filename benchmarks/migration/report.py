@@ -65,17 +65,10 @@ is a process that finds no compiled code; warm is a second panel in the same pro
 TARGETS: Final = """\
 **Targets** (two cores):
 
-<<<<<<< HEAD
-- 2,000 × 12 warm under 12 s: met by CPU seconds, 8.5 in all. Half of them are the 4,000
-  importance draws, nearly half the explorers; modes take less than one.
-- 2,000 × 12 cold under 40 s: **missed** by a process that finds no compiled code, by 150 CPU
-  seconds of the compiler. The installation now compiles this code (`scripts/warm_up.py`).
-=======
 - 2,000 × 12 warm under 12 s: met by CPU seconds, 8.5 in all; half of them are 4,000 importance
   draws, nearly half the explorers; modes take less than one.
 - 2,000 × 12 cold under 40 s: **missed** by a process that finds no compiled code: 150 CPU seconds
   of 158 are the compiler's. The installation now compiles this code (`scripts/warm_up.py`).
->>>>>>> mbench
 - 100,000 × 24 through the gate under 5 minutes: **open**, not yet run to its end. By the passes
   above it needs 1,000 draws of 70 ms, two Hessians of 56 gradients, and a few dozen cycles of EM.
 - Side by side: `run.py numpyro hmmlearn` is ready; where no line stands above it has not been run.
