@@ -343,6 +343,12 @@ def test_every_cell_says_by_which_method_it_passed_or_why_it_was_refused() -> No
     assert not list(module("passes").section({}))
 
 
+def test_the_page_says_which_cells_nobody_has_run() -> None:
+    found = list(module("passes").unmeasured(keyed(line("pymc", "warm", 1.0, 1.0))))
+    row = next(row for row in found if row.startswith("- **pymc**"))
+    assert row.startswith("- **pymc**: categorical; mixed at 10,000, 100,000, 1,000,000; overlap")
+
+
 def test_the_page_says_what_did_not_finish() -> None:
     late = line("pymc", "cold", 1.0, 1.0) | {"status": "not finished", "reason": "more than 300 s"}
     text = "\n".join(module("report").page(keyed(late)))
