@@ -137,6 +137,7 @@ def test_the_jax_model_has_softsegs_posterior(kind: str) -> None:
     assert theirs - theirs_too == pytest.approx(ours - ours_too, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # inside StepMix
 @pytest.mark.parametrize("kind", ["categorical", "missing_mixed"])
@@ -144,11 +145,11 @@ def test_bootstraps_that_lack_a_level_are_fitted(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer = module("tools.stepmix_bootstrap")
-    monkeypatch.setattr(peer, "N_BOOTSTRAPS", 5)
+    monkeypatch.setattr(peer, "N_BOOTSTRAPS", 2)
     monkeypatch.setattr(peer, "N_STARTS", 1)
     laps: list[str] = []
     found = peer.StepmixBootstrap().run(module("problem").state(kind, 200, 1), 1, laps.append)
-    assert found.figures["bootstraps"] == 5
+    assert found.figures["bootstraps"] == 2
     assert laps == ["point", "draws"]
 
 
