@@ -1,4 +1,4 @@
-"""Which cells pass the gate, by which method, and why others are refused: a part of the page."""
+"""Parts of the page: which cells pass the gate, by which method or why not, and what is open."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import Final
 
 from benchmarks.inference.cells import SIZES, Cell, Line
 from benchmarks.inference.data import KINDS
+from benchmarks.inference.tools import TOOLS
 
 OURS: Final = "softseg_sample"
 FAILED: Final = {
@@ -40,6 +41,25 @@ def section(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
     yield "| data | customers | tables | passed | by | refused because | CPU s | bulk ESS | R-hat |"
     yield "|---|---|---|---|---|---|---|---|---|"
     yield from rows
+    yield ""
+
+
+def unmeasured(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
+    """Go through the lines that say which cells nobody has run, tool by tool."""
+    tried = {(cell.tool, cell.data, cell.n) for cell, _ in lines}
+    yield "## Not measured"
+    yield ""
+    yield "No run of these cells exists, finished or not; nothing is claimed about them."
+    yield ""
+    for tool in TOOLS:
+        gaps = []
+        for data in KINDS:
+            sizes = [n for n in SIZES if (tool, data, n) not in tried]
+            if sizes:
+                every = len(sizes) == len(SIZES)
+                gaps.append(data if every else f"{data} at {', '.join(f'{n:,}' for n in sizes)}")
+        if gaps:
+            yield f"- **{tool}**: {'; '.join(gaps)}."
     yield ""
 
 

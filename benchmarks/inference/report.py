@@ -12,6 +12,7 @@ from typing import Any, Final
 from benchmarks.inference.cells import RESULTS, SIZES, Cell, Line, read
 from benchmarks.inference.data import KINDS
 from benchmarks.inference.passes import section as passes
+from benchmarks.inference.passes import unmeasured
 from benchmarks.inference.tools import TOOLS
 
 DOCS: Final = Path(__file__).parents[2] / "docs" / "benchmarks"
@@ -126,6 +127,7 @@ def page(lines: Mapping[tuple[Cell, str], Line]) -> Iterator[str]:
         yield from _table(lines, data)
     yield from _stages(lines)
     yield from _agreement(lines)
+    yield from unmeasured(lines)
     yield from _machines(lines)
 
 

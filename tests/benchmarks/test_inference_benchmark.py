@@ -137,6 +137,7 @@ def test_the_jax_model_has_softsegs_posterior(kind: str) -> None:
     assert theirs - theirs_too == pytest.approx(ours - ours_too, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # inside StepMix
 @pytest.mark.parametrize("kind", ["categorical", "missing_mixed"])
@@ -144,11 +145,11 @@ def test_bootstraps_that_lack_a_level_are_fitted(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     peer = module("tools.stepmix_bootstrap")
-    monkeypatch.setattr(peer, "N_BOOTSTRAPS", 5)
+    monkeypatch.setattr(peer, "N_BOOTSTRAPS", 2)
     monkeypatch.setattr(peer, "N_STARTS", 1)
     laps: list[str] = []
     found = peer.StepmixBootstrap().run(module("problem").state(kind, 200, 1), 1, laps.append)
-    assert found.figures["bootstraps"] == 5
+    assert found.figures["bootstraps"] == 2
     assert laps == ["point", "draws"]
 
 
@@ -341,6 +342,12 @@ def test_every_cell_says_by_which_method_it_passed_or_why_it_was_refused() -> No
     ) in found
     assert "| categorical | 1,000 | 0 | | | more than 600 CPU s | | | |" in found
     assert not list(module("passes").section({}))
+
+
+def test_the_page_says_which_cells_nobody_has_run() -> None:
+    found = list(module("passes").unmeasured(keyed(line("pymc", "warm", 1.0, 1.0))))
+    row = next(row for row in found if row.startswith("- **pymc**"))
+    assert row.startswith("- **pymc**: categorical; mixed at 10,000, 100,000, 1,000,000; overlap")
 
 
 def test_the_page_says_what_did_not_finish() -> None:
