@@ -11,12 +11,15 @@ import xarray as xr
 from small_panel_study import frame, read_panel_study, total
 from small_study import stand_ins, to_do, write_study
 from softseg.decisions.model.moving import Moving
-from softseg.errors import SchemaError
+from softseg.errors import FileError, SchemaError
 from softseg.results.storage import load
 from softseg.runs.folder import open_run
+from softseg.study.answering import ledger_of
+from softseg.study.demo import write_example_panel_study
 from softseg.study.file import Study
 from softseg.study.names import renamed
 from softseg.study.result import StudyResult
+from softseg.study.work import Work
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +128,21 @@ def test_migration_is_in_the_money(result: StudyResult) -> None:
     sums = sum(float(parts["migrated"][f"mean_{name}"]) for name in ("without", "base", "levers"))
     assert sums == pytest.approx(npv[0].mean(), rel=1e-9)
     assert float(parts["migrated"]["mean_levers"]) > 0.0
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_example_of_36_months(tmp_path: Path, language: str) -> None:
+    study = Study.from_toml(write_example_panel_study(tmp_path / "example", language))
+    work = Work(study, tmp_path / "run")
+    assert study.language == language
+    assert len(work.panel.periods) == 36
+    assert ledger_of(work).difference == pytest.approx(0.0, abs=1.0)
+    churned = work.panel.notes.churned
+    years = len(work.panel.period) / 12
+    assert 0.06 < churned / years < 0.10
+
+
+def test_the_example_needs_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(FileError, match="file"):
+        write_example_panel_study(tmp_path / "file")

@@ -59,6 +59,8 @@ def _model_fault(error: Any) -> Fault:
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
     if path[:2] == ("segments", "number") and error["type"] != "missing":
         return fault("study_file.number", *path[:2], got=short(error["input"]))
+    if path[:2] == ("migration", "inflow") and error["type"] == "value_error":
+        return fault("segments.inflow", *path)
     if error["type"] == "extra_forbidden":
         return _unknown_key(path)
     if error["type"] == "string_pattern_mismatch":

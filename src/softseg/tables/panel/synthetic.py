@@ -17,7 +17,7 @@ from softseg.errors import UsageError
 from softseg.families import family
 from softseg.families.base import Array, Coding
 from softseg.tables.panel.migration import Churn, MigrationSchema
-from softseg.tables.schema import IndicatorSchema, Schema
+from softseg.tables.schema import IndicatorSchema, Schema, ValueSchema
 from softseg.tables.synthetic import DEFAULT_SEED, SEGMENTS, SHARE
 from softseg.wording import has, say
 
@@ -59,6 +59,7 @@ INDICATORS: Final[Mapping[str, tuple[str, Mapping[str, list[float]]]]] = {
 COUNTED: Final = ("orders", "complaints")
 DECIMALS: Final = {"order_value": 2, "catalogue_share": 2, "margin_rate": 4}
 FIRST_YEAR: Final = 2022
+EXAMPLE_SEED: Final = 5
 AFTER: Final = 6
 """Months without an order that count as churn."""
 
@@ -147,6 +148,26 @@ def synthetic_panel(
     frame = _frame(rng, states, customers, churn, gaps)
     truth = PanelTruth(customers, states, shares, matrix, true_parameters())
     return SyntheticPanel(frame, panel_schema(churn, language), truth)
+
+
+def example_panel(language: str = "en") -> tuple[Any, Schema]:
+    """Return the panel of the example study over 36 months, with revenue, and its schema.
+
+    The revenue of a month is that of its orders; a customer who ordered nothing brought nothing.
+    The schema calls it that of a year, which is what a study makes of it.
+    """
+    found = synthetic_panel(EXAMPLE_SEED, language=language)
+    frame = found.frame
+    revenue = (frame["orders"] * frame["order_value"].fillna(0.0)).round(2)
+    frame["revenue"] = revenue
+    value = {
+        "revenue": ValueSchema(
+            currency="EUR",
+            period=say("example.year", language),
+            label=say("example.revenue", language),
+        )
+    }
+    return frame, found.schema.model_copy(update={"value": value})
 
 
 def true_parameters() -> dict[str, dict[str, Array]]:
