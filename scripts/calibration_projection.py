@@ -55,8 +55,9 @@ segments of two indicators or three of three, churn observed, a fifth of the cus
 between. Parameters, panel and the {AHEAD} periods after its end are drawn from the model's own
 prior; the model is fitted to the panel by its defaults, and the 90 % fan of customers per state
 {AHEAD} periods ahead (closed cohort, parameters and process) is held against what became of these
-customers. No panel is left out, whatever the gate said. *z* is the distance from 90 % in standard
-errors clustered by panel; it should lie within ±3.
+customers. {N_PANELS * len(INDICATORS)} panels when the run is complete, and the same command goes
+on where it stopped; none is left out, whatever the gate said. *z* is the distance from 90 % in
+standard errors clustered by panel; it should lie within ±3.
 
 - **Band**: the number lies within the fan, its ends included. Numbers are whole, and a band with
   both its ends holds more than 90 % of them, the more so the fewer customers a state has.

@@ -115,3 +115,15 @@ def test_what_a_unit_found_is_read_back(tmp_path, monkeypatch):
     assert np.nansum(outcome.values) == 2 * len(study.ORIGINS)
     assert predicted["model"].values[0, 0] == 0.25
     assert study.pooled("quiet", "silent/")[2] == []
+
+
+def test_the_section_counts_every_panel_and_says_which_the_gate_kept_back():
+    rows = [[10.0, 8.0, 14.0, 0.4], [10.0, 11.0, 14.0, 0.01]]
+    one = {"delivered": rows, "ordered": rows, "churned": rows[:1], "commit": "abc"}
+    good = one | {"gate": "good", "failed": []}
+    kept_back = one | {"gate": "failed", "failed": ["rhat"]}
+    text = "\n".join(projections.section({"2/0": good, "3/0": kept_back}))
+    assert "2 panels, none left out. The gate let 1 through" in text
+    assert "rhat 1" in text
+    assert "| all | segments by order | 4 | 50.0% ±" in text
+    assert "| all | churned | 2 | 100.0% ±" in text

@@ -125,7 +125,11 @@ def maximise_normal(theta, centre, scale, sums, measure, priors):  # pragma: no 
             residual = max(sums[k, 1] - 2.0 * m * sums[k, 0] + n * m * m, 0.0)
             if priors[0][k, 1] != HELD:
                 s = np.sqrt((residual + 2.0 * b) / (n + 2.0 * a + 1.0))
-        theta[k, 0], theta[k, 1] = centre + scale * m, scale * s
+        # what is fixed stays to the last bit: chains are compared for constants
+        if priors[0][k, 0] != HELD:
+            theta[k, 0] = centre + scale * m
+        if priors[0][k, 1] != HELD:
+            theta[k, 1] = scale * s
 
 
 @njit(**COMPILED)
