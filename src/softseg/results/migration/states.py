@@ -18,7 +18,13 @@ from softseg.families.base import Array
 from softseg.inference.markov.fit import Layout
 from softseg.inference.markov.space import MarkovSpace, emissions
 from softseg.likelihood.histories import CHURNED, Histories, histories_of
-from softseg.likelihood.markov import expected_of, filtered_of, smoothed_of
+from softseg.likelihood.markov import (
+    Sequences,
+    expected_of,
+    filtered_of,
+    sequences_of,
+    smoothed_of,
+)
 from softseg.likelihood.statistics import Statistics
 from softseg.models.evaluator import thinned, threads
 from softseg.models.latent_markov import LatentMarkov, chain_of
@@ -78,12 +84,11 @@ class States:
         if model.design.shape[1] > 0:
             constant = np.eye(1, model.design.shape[1])
             model = replace(model, design=constant, profiles=("means",))
-        space = MarkovSpace.on(model, self.layout.statistics, self.layout.histories)
+        theta = np.ascontiguousarray(theta_of(model, self.values))
+        chain = model.chain(theta.shape[2] - sum(e.prior.fixed.shape[1] for e in model.extras))
         found = np.empty((self.n_draws, model.n_states, model.n_states))
         for i in range(self.n_draws):
-            draw = self.values.at(i)
-            theta = np.ascontiguousarray(theta_of(model, draw))
-            found[i] = chain_of(space.chain, draw.share, theta)[1].mean(axis=0)
+            found[i] = chain_of(chain, self.values.share[i], theta[i])[1].mean(axis=0)
         names = list(self.names)
         return xr.DataArray(
             found, dims=(SAMPLE, STATE, STATE_TO), coords={STATE: names, STATE_TO: names}
@@ -116,12 +121,13 @@ class States:
         panel, n = self.panel, len(self.panel.periods)
         every = max(1, self.n_draws // self._draws_over_periods())
         counted = _ByPeriod.of(panel, self.layout)
-        space = self._space(counted.histories, self.layout.statistics)
+        space = self._space(self.layout.histories, self.layout.statistics)
+        told_apart = sequences_of(self.layout.statistics, counted.histories)
 
         def one(i: int) -> tuple[Array, Array, Array]:
-            density, begin, moves = _prepared(space, self.values, i)
+            density, begin, moves = _prepared(space, self.values, i, told_apart)
             begin, moves = begin[counted.begin_of], moves[counted.profile_of]
-            _, _, begun, crossed = expected_of(space.sequences.steps, density, begin, moves)
+            _, _, begun, crossed = expected_of(told_apart.steps, density, begin, moves)
             moved = np.zeros((n, *moves.shape[1:]))
             np.add.at(moved, counted.period_of, crossed * moves)
             entered = np.zeros((n, moves.shape[1]))
@@ -220,11 +226,17 @@ def _places(panel: Panel, histories: Histories) -> NDArray[np.int64]:
     return histories.places()[histories.history_of[whole], within]
 
 
-def _prepared(space: MarkovSpace, values: Values, i: int) -> tuple[Array, Array, Array]:
-    """Return densities of codes, initial shares and matrices of one draw."""
+def _prepared(
+    space: MarkovSpace, values: Values, i: int, sequences: Sequences | None = None
+) -> tuple[Array, Array, Array]:
+    """Return densities of codes, initial shares and matrices of one draw.
+
+    The codes are those of `sequences`, the space's own where none are given.
+    """
+    sequences = sequences or space.sequences
     draw = values.at(i)
     theta = np.ascontiguousarray(theta_of(space.model, draw))
-    density, _, _, _ = emissions(space.plan, theta, space.sequences, space.model.n_states)
+    density, _, _, _ = emissions(space.plan, theta, sequences, space.model.n_states)
     return density, *chain_of(space.chain, draw.share, theta)
 
 
