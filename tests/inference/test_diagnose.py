@@ -19,7 +19,7 @@ from softseg.models.mixture import Values
 from softseg.wording import has, say
 
 N_CHAINS, N_DRAWS, K = 4, 250, 3
-NAMES = list(BOUNDS)
+NAMES = [name for name in BOUNDS if name != "renewed"]  # which is that of paired draws
 WEIGHTED = ["pareto_k", "importance_ess", "explored"]
 """Checks of importance draws, which apply to no other method."""
 
