@@ -24,9 +24,9 @@ from softseg.runs.folder import (
     staged,
 )
 from softseg.runs.lock import locked
-from softseg.runs.manifest import Manifest, Options, versions, way_to
+from softseg.runs.manifest import Options
 from softseg.runs.output import write_figure
-from softseg.runs.segment import check_names, keep_inputs
+from softseg.runs.segment import asked, check_names, keep_inputs, manifest_for
 from softseg.tables.schema import Schema
 from softseg.wording import say
 
@@ -138,24 +138,13 @@ def migrate(
     with locked(folder, language):
         chains, old = ChainFolder(folder, language), manifest_of(folder)
         report("read", 0.0)
-        update: dict[str, Any] = {"language": language}
-        if options.names:
-            update["segment_names"] = list(options.names)
-        panel = read_panel(table, schema.model_copy(update=update))
-        fitted = _fit(panel, options, cores, progress, chains)
+        panel = read_panel(table, asked(schema, options))
+        fitted = fit_panel(panel, options, cores, progress, chains)
         report("summarise", 0.0)
         tree = assemble_migration(fitted)
         report("write", 0.0)
-        manifest = Manifest(
-            versions=versions(json.loads(tree.attrs["versions"])),
-            table=way_to(table, folder),
-            data_hash=tree.attrs["data_hash"],
-            options=options,
-            given_schema=json.loads(schema.to_json()),
-            used_schema=json.loads(tree.attrs["schema"]),
-            gate=fitted.diagnosis.status,
-            fit=fitted.verdict.status if fitted.verdict else UNJUDGED,
-        )
+        fit = fitted.verdict.status if fitted.verdict else UNJUDGED
+        manifest = manifest_for(tree, table, folder, schema, options, fitted.diagnosis.status, fit)
         with staged(folder, language) as stage:
             members = states_frame(tree["membership"].to_dataset(), panel)
             _write(stage, tree, members, options)
@@ -165,13 +154,14 @@ def migrate(
     return Migrated(Run(folder, manifest), tree, fitted.diagnosis, notes)
 
 
-def _fit(
+def fit_panel(
     panel: "Panel",
     options: Options,
     cores: int | None,
     progress: "Progress | None",
     chains: ChainFolder,
 ) -> "MarkovFit":
+    """Fit a checked panel as the options say."""
     from softseg.inference.markov.fit import fit_markov
 
     return fit_markov(

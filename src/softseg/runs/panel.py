@@ -4,18 +4,18 @@ What differs from a table of customers is the model that is fitted. Memberships,
 are those of the customers of today, so that everything that reads a run folder reads this one.
 """
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from softseg.runs.chains import ChainFolder
 from softseg.runs.folder import Run, manifest_of, publish, staged
 from softseg.runs.lock import locked
-from softseg.runs.manifest import Manifest, Options, versions, way_to
+from softseg.runs.manifest import Options
+from softseg.runs.migrate import fit_panel, read_panel
 from softseg.runs.output import write_outputs
-from softseg.runs.segment import PARTIAL, check_names, keep_inputs
+from softseg.runs.segment import PARTIAL, asked, check_names, keep_inputs, manifest_for
 from softseg.tables.schema import Schema
 from softseg.wording import say
 
@@ -32,22 +32,6 @@ LOTS: Final = 2
 """Stream of random numbers for the sizes, apart from those of the fit."""
 NOT_JUDGED: Final = "doubtful"
 """Whether a model fits of which that cannot be said, because it is not known who is still there."""
-
-
-def read_panel(table: Path, schema: Schema) -> "Panel":
-    """Return a file as a panel.
-
-    Raises
-    ------
-    FileError
-        Where the file cannot be read.
-    DataError
-        Where it has faults; all of them are listed.
-    """
-    from softseg.tables.panel.prepare import prepare_panel
-    from softseg.tables.read import read_table
-
-    return prepare_panel(read_table(table, schema.reading), schema)
 
 
 def segment_panel(
@@ -81,8 +65,6 @@ def segment_panel(
     KeyboardInterrupt
         Where it was interrupted; the same call goes on where it was.
     """
-    from softseg.inference.markov.fit import fit_markov
-
     check_names(options)
     keep_inputs((table, *inputs), folder)
     language, report = options.language, progress or (lambda stage, share: None)
@@ -90,35 +72,14 @@ def segment_panel(
         chains, old = ChainFolder(folder, language), manifest_of(folder)
         try:
             report("read", 0.0)
-            update: dict[str, Any] = {"language": language}
-            if options.names:
-                update["segment_names"] = list(options.names)
-            panel = read_panel(table, schema.model_copy(update=update))
-            fitted = fit_markov(
-                panel,
-                options.segments,
-                method=options.method,
-                n_draws=options.draws,
-                n_tune=options.tune,
-                n_chains=options.chains,
-                n_starts=options.starts,
-                seed=options.seed,
-                cores=cores,
-                progress=progress,
-                checkpoint=chains,
-            )
+            panel = read_panel(table, asked(schema, options))
+            fitted = fit_panel(panel, options, cores, progress, chains)
             report("summarise", 0.0)
             tree, present = described(fitted)
             report("write", 0.0)
-            manifest = Manifest(
-                versions=versions(json.loads(tree.attrs["versions"])),
-                table=way_to(table, folder),
-                data_hash=tree.attrs["data_hash"],
-                options=options,
-                given_schema=json.loads(schema.to_json()),
-                used_schema=json.loads(tree.attrs["schema"]),
-                gate=fitted.diagnosis.status,
-                fit=NOT_JUDGED if fitted.verdict is None else fitted.verdict.status,
+            fit = NOT_JUDGED if fitted.verdict is None else fitted.verdict.status
+            manifest = manifest_for(
+                tree, table, folder, schema, options, fitted.diagnosis.status, fit
             )
             with staged(folder, language) as stage:
                 write_outputs(stage, tree, options, customers=present.table.customers)

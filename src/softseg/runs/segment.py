@@ -192,12 +192,9 @@ def segment(
         chains, old = ChainFolder(folder, language), manifest_of(folder)
         try:
             report("read", 0.0)
-            update: dict[str, Any] = {"language": language}
-            if options.names:
-                update["segment_names"] = list(options.names)
             # An earlier run's segments are found again by every row under both posteriors.
             by_row = previous is not None or found is not None
-            prepared = read_prepared(table, schema.model_copy(update=update), by_row=by_row)
+            prepared = read_prepared(table, asked(schema, options), by_row=by_row)
             fitted = fit_table(prepared, options, cores, progress, chains)
             cut_off = fitted.diagnosis.status == PARTIAL
             if cut_off and old is not None and old.gate != PARTIAL:
@@ -210,7 +207,10 @@ def segment(
                 found = continued(previous, tree, table, prepared.schema)
                 options = _with_names(options, tree, found)
             report("write", 0.0)
-            manifest = _manifest(tree, table, folder, schema, options, fitted)
+            manifest = manifest_for(
+                tree, table, folder, schema, options, fitted.diagnosis.status,
+                fitted.verdict.status,
+            )  # fmt: skip
             if choice is None:
                 choice = read_choice(folder, manifest.data_hash)
             with staged(folder, language) as stage:
@@ -298,9 +298,24 @@ def _in_batches(
     return partial(write_streamed, tree, prepared, table)
 
 
-def _manifest(
-    tree: "xr.DataTree", table: Path, folder: Path, schema: Schema, options: Options, fitted: "Fit"
+def asked(schema: Schema, options: Options) -> Schema:
+    """Return a schema in the language and with the names that are asked for."""
+    update: dict[str, Any] = {"language": options.language}
+    if options.names:
+        update["segment_names"] = list(options.names)
+    return schema.model_copy(update=update)
+
+
+def manifest_for(
+    tree: "xr.DataTree",
+    table: Path,
+    folder: Path,
+    schema: Schema,
+    options: Options,
+    gate: str,
+    fit: str,
 ) -> Manifest:
+    """Return the manifest of a run, the hashes of its files left out."""
     return Manifest(
         versions=versions(json.loads(tree.attrs["versions"])),
         table=way_to(table, folder),
@@ -308,8 +323,8 @@ def _manifest(
         options=options,
         given_schema=json.loads(schema.to_json()),
         used_schema=json.loads(tree.attrs["schema"]),
-        gate=fitted.diagnosis.status,
-        fit=fitted.verdict.status,
+        gate=gate,
+        fit=fit,
     )
 
 

@@ -122,7 +122,7 @@ class Work:
     @cached_property
     def panel(self) -> "Panel":
         """The panel, prepared as it was for the fit, whose warnings are not repeated."""
-        from softseg.runs.panel import read_panel
+        from softseg.runs.migrate import read_panel
         from softseg.tables.prepare import TableWarning
 
         with warnings.catch_warnings():
