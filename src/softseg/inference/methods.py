@@ -37,7 +37,7 @@ def allowed(
             f"Use method='nuts' or 'auto': Gibbs sampling needs priors with an update, and those "
             f"of {stuck} have none."
         )
-    if method == "gibbs" and not whole_counts(statistics):
+    if method == "gibbs" and not whole_counts(statistics.count):
         raise UsageError(
             "Use method='nuts' or 'auto': Gibbs sampling needs whole-number counts, and the "
             "weights are not."
@@ -58,7 +58,7 @@ def candidates(mixture: Mixture, statistics: Statistics, found: Search) -> list[
     stuck = mixture.not_updatable()
     if stuck:
         return [*order, ("nuts", ("method.no_update", {"indicators": ", ".join(stuck)}))]
-    if not whole_counts(statistics):
+    if not whole_counts(statistics.count):
         return [*order, ("nuts", ("method.weights", {}))]
     if (
         mixture.n_segments == 1

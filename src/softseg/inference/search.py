@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from softseg.families.base import Array
-from softseg.inference.draws import Progress
+from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
 from softseg.inference.modes import (
     ENOUGH_HITS,
     NEARLY,
     RIVAL,
     SAME_MODE,
+    Mode,
     Modes,
     find_modes,
     merged,
@@ -97,7 +98,7 @@ def search(
     modes = look(None)
     ends: list[Values] = []
     visits = None
-    if not mixture.not_updatable() and whole_counts(statistics):
+    if not mixture.not_updatable() and whole_counts(statistics.count):
         modes, ends, visits = explore(part, mixture, modes, rng_explore, cores, progress)
         if modes.hits < ENOUGH_HITS:
             modes = look(modes)
@@ -136,7 +137,18 @@ def explore(
     first = int(np.argmax([mode.objective for mode in found]))
     if found[first].objective > modes.best.objective + SAME_MODE:
         found[first] = polish(statistics, mixture, found[first].values, "schema")
-    together = merged(modes, found, len(found), statistics.count)
+    return arrived(modes, found, ends, drawn, statistics.count)
+
+
+def arrived(
+    modes: Modes, found: Sequence[Mode], ends: Sequence[Values], drawn: Draws, count: Array
+) -> tuple[Modes, list[Values], Array | None]:
+    """Return the modes with those found from the ends of explorers, and who got there.
+
+    These are the explorers that stand in the best mode or a rival of it: their ends and what they
+    visited (see `Search`).
+    """
+    together = merged(modes, found, len(found), count)
     top = together.best.objective
     good = [i for i, mode in enumerate(found) if mode.objective > top - RIVAL]
     visits = label_free(drawn.log_likelihood, drawn.values.share)[good] if good else None
@@ -186,9 +198,9 @@ def climbed(statistics: Statistics, mixture: Mixture, modes: Modes) -> Modes:
     return merged(None, found, modes.n_starts, statistics.count, modes.converged)
 
 
-def whole_counts(statistics: Statistics) -> bool:
+def whole_counts(count: Array) -> bool:
     """Return whether all counts are whole numbers."""
-    return bool(np.all(statistics.count == np.floor(statistics.count)))
+    return bool(np.all(count == np.floor(count)))
 
 
 def modes_of(search: Search, volume: float = 0.0) -> Sequence[Values]:

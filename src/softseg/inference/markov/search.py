@@ -5,7 +5,7 @@ finds there is climbed to the end on all of them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,22 +18,26 @@ from softseg.inference.modes import (
     ENOUGH_HITS,
     LONG_CYCLES,
     NEARLY,
-    RIVAL,
     ROUNDS,
     SHORT_CYCLES,
     Mode,
     Modes,
     merged,
 )
-from softseg.inference.search import Search, label_free
+from softseg.inference.search import (
+    EXPLORERS,
+    EXPLORING_SWEEPS,
+    SEEN_SWEEPS,
+    Search,
+    arrived,
+    whole_counts,
+)
 from softseg.inference.threads import Stop, in_threads
 from softseg.likelihood.histories import Histories
 from softseg.likelihood.statistics import Statistics
 from softseg.models.latent_markov import LatentMarkov
 from softseg.models.mixture import Values
 
-EXPLORERS = 4
-EXPLORING_SWEEPS, SEEN_SWEEPS = 300, 150
 LARGE, PART = 60_000, 40_000
 """From so many steps on the search begins on histories with about so many."""
 MOST_CLIMBED = 3
@@ -70,7 +74,7 @@ class Searcher:
         modes = self._modes(climber, None, n_starts, rng_modes, cores, report)
         ends: list[Values] = []
         visits = None
-        if not mixture.not_updatable() and _whole_counts(histories):
+        if not mixture.not_updatable() and whole_counts(histories.steps.times):
             modes, ends, visits = explore(climber, modes, rng_explore, cores, progress)
             if modes.hits < ENOUGH_HITS:
                 modes = self._modes(climber, modes, n_starts, rng_modes, cores, report)
@@ -134,11 +138,7 @@ def explore(
     )  # fmt: skip
     climbed = _climb_all(climber, ends, LONG_CYCLES, NEARLY, cores)
     found = [climber.mode(values) for values in climbed]
-    together = merged(modes, found, len(found), space.statistics.count)
-    top = together.best.objective
-    good = [i for i, mode in enumerate(found) if mode.objective > top - RIVAL]
-    visits = label_free(drawn.log_likelihood, drawn.values.share)[good] if good else None
-    return together, [ends[i] for i in good], visits
+    return arrived(modes, found, ends, drawn, space.statistics.count)
 
 
 def _climbed(climber: Climber, modes: Modes, cores: int) -> Modes:
@@ -149,12 +149,9 @@ def _climbed(climber: Climber, modes: Modes, cores: int) -> Modes:
     candidates: list[Mode] = [modes.best, *modes.near][:MOST_CLIMBED]
 
     def one(i: int, stop: Stop) -> Mode:
-        return climber.mode(climber.polished(candidates[i].values, NEARLY, stop))
+        values = climber.polished(candidates[i].values, NEARLY, stop)
+        return replace(climber.mode(values), hits=candidates[i].hits)
 
     found, _ = in_threads(one, len(candidates), max(cores, 1))
-    return merged(None, found, modes.n_starts, climber.space.statistics.count)
-
-
-def _whole_counts(histories: Histories) -> bool:
-    count = histories.steps.times
-    return bool(np.all(count == np.floor(count)))
+    count = climber.space.statistics.count
+    return merged(None, found, modes.n_starts, count, modes.converged)
