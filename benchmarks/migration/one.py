@@ -1,4 +1,4 @@
-"""One fit in this process: a cold run, then a warm one on another panel of the same shape.
+"""Fits in this process: the first, then a warm one on another panel of the same shape.
 
 ``python -m benchmarks.migration.one softseg 2000 12 1`` prints one line of JSON per run; started by
 `run.py`, which gives it an empty place for compiled code.
@@ -16,7 +16,7 @@ from benchmarks.inference.measure import Clock, peak_mib
 from benchmarks.migration.data import Panel, panel
 
 WARM_SEED: Final = 1_000
-"""The warm run draws its customers with this added to the seed of the cold one."""
+"""The warm run draws its customers with this added to the seed of the first one."""
 TOOLS: Final = ("softseg", "numpyro", "pymc_extras", "dynamax", "hmmlearn")
 
 type Run = Callable[[Panel, int, Callable[[str], None]], dict[str, Any]]
