@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from softseg.checks import whole_number
-from softseg.errors import NotConverged, SchemaError, UsageError
+from softseg.errors import UsageError
+from softseg.estimators.fitted import Fitted, schema_of
 from softseg.names import PROGRAMME
 from softseg.tables.schema import Schema
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PROJECTION_STREAM = 11
 
 
-class SegmentMigration(BaseEstimator):
+class SegmentMigration(Fitted):
     """Bayesian latent Markov model for a panel of customers with mixed indicators.
 
     Generative model. In its first period a customer is in a segment z₁ ~ Categorical(π); from one
@@ -113,7 +113,7 @@ class SegmentMigration(BaseEstimator):
         from softseg.results.migration.assemble import assemble_migration
         from softseg.tables.panel.prepare import prepare_panel
 
-        panel = prepare_panel(frame, self._schema())
+        panel = prepare_panel(frame, schema_of(self.schema))
         fitted = fit_markov(
             panel,
             whole_number(self.n_segments, "n_segments", least=1),
@@ -143,12 +143,6 @@ class SegmentMigration(BaseEstimator):
             Where the gate refused the fit: its segments are not identified.
         """
         return self._identified(identified_only)["transition"].to_dataset()
-
-    def profile(self, *, identified_only: bool = True) -> Any:
-        """Return what the segments look like, in the units of the data, as a pandas frame."""
-        from softseg.results.exports import profile_frame
-
-        return profile_frame(self._identified(identified_only)["profile"].to_dataset())
 
     def membership(self, frame: Any = None) -> "xr.Dataset":
         """Return where every customer is in the last period, with intervals.
@@ -297,12 +291,6 @@ class SegmentMigration(BaseEstimator):
         self.schema_ = self.schema_.model_copy(update={"segment_names": list(names)})
         return self
 
-    def save(self, path: str | Path) -> None:
-        """Write the posterior tree to a NetCDF file with checksums, in place of an old one."""
-        from softseg.results.storage import save
-
-        save(self._tree(), path)
-
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Return a fitted model from a file that `save` has written.
@@ -332,33 +320,9 @@ class SegmentMigration(BaseEstimator):
         model.fit_verdict_ = FitVerdict.from_json(verdict) if verdict else None
         return model
 
-    def _schema(self) -> Schema:
-        if isinstance(self.schema, Schema):
-            return self.schema
-        if isinstance(self.schema, str | Path):
-            return Schema.from_toml(self.schema)
-        raise SchemaError(
-            "Give the schema as a Schema or the path of a schema file: "
-            f"got {type(self.schema).__name__}."
-        )
-
-    def _tree(self) -> "xr.DataTree":
-        if not hasattr(self, "posterior_"):
-            raise NotFittedError("Call fit first: this SegmentMigration has no posterior yet.")
-        return self.posterior_
-
-    def _identified(self, identified_only: bool) -> "xr.DataTree":
-        tree = self._tree()
-        if identified_only and self.diagnosis_.status != "good":
-            raise NotConverged(
-                "Do not read these segments, or ask with identified_only=False: the gate refused "
-                f"the fit.\n{self.diagnosis_.text()}"
-            )
-        return tree
-
     def _ahead(self) -> "xr.Dataset":
         """Return what looking ahead begins with, by draw."""
-        return self._identified(True)["present"].to_dataset()
+        return self._identified()["present"].to_dataset()
 
     def _value(self, name: str) -> "xr.DataArray":
         ahead, key = self._ahead(), f"value {name}"
@@ -377,7 +341,7 @@ class SegmentMigration(BaseEstimator):
         from softseg.results.migration.states import states_of
         from softseg.tables.panel.prepare import prepare_new_panel
 
-        tree = self._identified(True)
+        tree = self._identified()
         if panel is None and frame is None and not hasattr(self, "_panel"):
             raise NotFittedError("Give the panel: a loaded model does not hold its customers.")
         if panel is None:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import ClusterMixin
 from sklearn.exceptions import NotFittedError
 
 from softseg.checks import whole_number
-from softseg.errors import NotConverged, SchemaError, UsageError
+from softseg.errors import UsageError
+from softseg.estimators.fitted import Fitted, schema_of
 from softseg.families.base import Array
 from softseg.tables.check import check_rows, refuse_errors
 from softseg.tables.prepare import TableWarning, prepare, prepare_new
 from softseg.tables.schema import Schema
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pymc as pm
     import xarray as xr
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from softseg.results.scoring import Scorer
 
 
-class SegmentMixture(ClusterMixin, BaseEstimator):
+class SegmentMixture(ClusterMixin, Fitted):
     """Bayesian finite mixture for a customer table of mixed indicators.
 
     Generative model. Shares π ~ Dirichlet(2, …, 2); each customer belongs to one segment with
@@ -198,19 +198,6 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         table, _ = prepare_new(frame, self.schema_)
         return log_predictive_density(self._tree(), reduce(table))
 
-    def profile(self, *, identified_only: bool = True) -> "pd.DataFrame":
-        """Return what the segments look like, in the units of the data, with intervals.
-
-        Raises
-        ------
-        NotConverged
-            Where the gate refused the fit: its segments are not identified.
-        """
-        from softseg.results.exports import profile_frame
-
-        self._refuse_unless_identified(identified_only)
-        return profile_frame(self._tree()["profile"].to_dataset())
-
     def sizes(self, *, identified_only: bool = True) -> "xr.Dataset":
         """Return customers and value per segment with intervals.
 
@@ -219,8 +206,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         NotConverged
             Where the gate refused the fit.
         """
-        self._refuse_unless_identified(identified_only)
-        return self._tree()["sizes"].to_dataset()
+        return self._identified(identified_only)["sizes"].to_dataset()
 
     def name_segments(self, names: Sequence[str]) -> Self:
         """Give the segments names, in the order of their numbers; they travel everywhere."""
@@ -254,7 +240,7 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
 
         earlier = previous if isinstance(previous, SegmentMixture) else self.load(previous)
         for model in (self, earlier):
-            model._refuse_unless_identified(True)
+            model._identified()
         found = continuity(earlier._tree(), self._tree(), frame)
         if carry_names and found.named:
             self.name_segments(found.names(self.schema_.language))
@@ -300,12 +286,6 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
         table = self._table if frame is None else prepare(frame, self._schema(frame))
         return build_mixture(specify(table.schema, self.n_segments), reduce(table))
 
-    def save(self, path: str | Path) -> None:
-        """Write the posterior tree to a NetCDF file with checksums, in place of an old one."""
-        from softseg.results.storage import save
-
-        save(self._tree(), path)
-
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Return a fitted model from a file that `save` or a run has written.
@@ -344,32 +324,12 @@ class SegmentMixture(ClusterMixin, BaseEstimator):
 
         write_report(self._tree(), path, language=language or self.schema_.language)
 
-    def _tree(self) -> "xr.DataTree":
-        if not hasattr(self, "posterior_"):
-            raise NotFittedError("Call fit first: this SegmentMixture has no posterior yet.")
-        return self.posterior_
-
-    def _refuse_unless_identified(self, identified_only: bool) -> None:
-        self._tree()
-        if identified_only and self.diagnosis_.status != "good":
-            raise NotConverged(
-                "Do not read these segments, or ask with identified_only=False: the gate refused "
-                f"the fit.\n{self.diagnosis_.text()}"
-            )
-
     def _schema(self, frame: Any) -> Schema:
-        if isinstance(self.schema, Schema):
-            return self.schema
-        if isinstance(self.schema, str | Path):
-            return Schema.from_toml(self.schema)
         if self.schema is None:
             from softseg.tables.propose import propose
 
             return propose(frame).schema
-        raise SchemaError(
-            "Give the schema as a Schema, the path of a schema file, or None to propose one: "
-            f"got {type(self.schema).__name__}."
-        )
+        return schema_of(self.schema, ", or None to propose one")
 
 
 def _warn(faults: Sequence[Any], language: str) -> None:

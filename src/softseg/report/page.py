@@ -1,6 +1,5 @@
 """The report: one offline HTML file for readers who have never heard of R-hat."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from softseg.inference.verdicts import explain
 from softseg.report import style, tables
 from softseg.report.amounts import cell, customers
 from softseg.report.facts import Band, Facts, clean, say_measure
+from softseg.report.templating import template
 from softseg.report.text import findings, value_origin
 from softseg.results.files import replace_file
 from softseg.wording import percent
@@ -91,7 +91,7 @@ def render(
     context |= _appendix(facts)
     if figures is not None:
         figures.update(_drawn(context))
-    return _template().render(context)
+    return template("report.html").render(context)
 
 
 def _drawn(context: dict[str, Any]) -> dict[str, str]:
@@ -215,6 +215,7 @@ def _data(facts: Facts) -> dict[str, Any]:
     dropped = facts.attribute("dropped_columns") or {}
     n = customers(facts.total_customers, facts.language)
     return {
+        "title": facts.say("report.title"),
         "subtitle": facts.say(
             "report.subtitle",
             customers=n,
@@ -267,17 +268,3 @@ def _svg(facts: Facts, figure: Any, key: str) -> Any:
 
     # Matplotlib escapes the texts of a figure itself, and `to_svg` has parsed the result.
     return Markup(style.to_svg(figure, key, facts.say(f"report.alt.{key}")))  # noqa: S704
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("softseg.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html")

@@ -50,11 +50,13 @@ def sample_markov(
 
 def ways_of(statistics: Statistics, histories: Histories, model: LatentMarkov) -> Ways:
     """Return how one model on one panel is searched, sampled and aligned."""
+    own, h = MarkovSpace.on(model, statistics, histories), histories
 
     def space(mixture: Mixture, patterns: Statistics) -> MarkovSpace:
+        if mixture is model and patterns is statistics:
+            return own
         return MarkovSpace.on(cast(LatentMarkov, mixture), patterns, histories)
 
-    own, h = space(model, statistics), histories
     return Ways(
         search=Searcher(histories),
         space=space,

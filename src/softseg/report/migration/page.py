@@ -1,6 +1,5 @@
 """The report of a panel as one offline HTML file, for analysts and for controllers."""
 
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from softseg.report import style, tables
 from softseg.report.facts import Facts, clean
 from softseg.report.migration import text
 from softseg.report.migration.rows import matrix_rows, projection_rows, sensitivity_rows, stay_rows
+from softseg.report.templating import template
 from softseg.results.files import replace_file
 from softseg.results.migration.projection import projection
 from softseg.results.migration.survival import survival
@@ -70,6 +70,7 @@ def render(tree: xr.DataTree, language: str = "en", figures: dict[str, str] | No
         "failed": [explain(check, language, facts.labels()) for check in failed],
         "warnings": facts.diagnosis.warnings(language) if facts.diagnosis is not None else [],
         "gate": tables.gate_rows(facts),
+        "title": facts.say("migration.report.title"),
         "subtitle": text.subtitle(facts),
         "panel_lines": text.panel_lines(facts),
         "churn_line": text.churn_line(facts),
@@ -84,7 +85,7 @@ def render(tree: xr.DataTree, language: str = "en", figures: dict[str, str] | No
     context["figures"] = drawn
     if figures is not None:
         figures.update({name: str(svg) for name, svg in drawn.items() if svg})
-    return _template().render(context)
+    return template("migration.html").render(context)
 
 
 def _moves(facts: Facts, drawn: dict[str, Any]) -> dict[str, Any]:
@@ -182,17 +183,3 @@ def _svg(facts: Facts, figure: Any, key: str) -> Any:
     # Matplotlib escapes the texts of a figure itself, and `to_svg` has parsed the result.
     alt = facts.say(f"migration.alt.{key}")
     return Markup(style.to_svg(figure, f"migration-{key}", alt))  # noqa: S704
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("softseg.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("migration.html")

@@ -1,7 +1,6 @@
 """The ROI report: one offline HTML file for controllers."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from softseg.report import style
 from softseg.report.facts import clean
 from softseg.report.roi import assumptions, pictures, tables, text
 from softseg.report.roi.facts import RoiFacts
+from softseg.report.templating import template
 from softseg.results.files import replace_file
 
 
@@ -62,7 +62,7 @@ def render(
     if figures is not None:
         figures.update({name: str(svg) for name, svg in drawn.items() if svg})
     title = simulation.assumptions.title
-    return _template().render(
+    return template("roi.html").render(
         language=language,
         say=facts.say,
         fonts=style.PAGE_FONTS,
@@ -126,17 +126,3 @@ def _audit(facts: RoiFacts, run: Mapping[str, str] | None) -> dict[str, Any]:
         "record": assumptions.record_rows(facts, run),
         "glossary": assumptions.glossary(facts),
     }
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("softseg.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("roi.html")

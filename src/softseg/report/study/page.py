@@ -1,6 +1,5 @@
 """The report of a study: one offline HTML file from the customer table to the decision."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from softseg.report.roi import text as roi_text
 from softseg.report.study import money, moves, pictures, tables, text
 from softseg.report.study.facts import StudyFacts, kept
 from softseg.report.study.withheld import SeenFacts
+from softseg.report.templating import template
 from softseg.report.text import Phrase, phrases, value_inside, value_origin
 from softseg.results.files import replace_file
 from softseg.wording import say
@@ -74,7 +74,7 @@ def render(findings: Findings, figures: dict[str, str] | None = None) -> str:
         context |= _segments(facts)
     if facts.money_shown:
         context |= _strategies(facts) | _whole(facts) | moves.context(facts)
-    return _template().render(context)
+    return template("study.html").render(context)
 
 
 def _subtitle(facts: StudyFacts) -> str:
@@ -233,17 +233,3 @@ def _glossary(facts: StudyFacts) -> list[tuple[str, str]]:
         return sorted([*own[:1], *segments], key=lambda entry: entry[0].lower())
     of_money = [(facts.roi.say(f"word.{g}"), facts.roi.say(f"meaning.{g}")) for g in ROI_GLOSSARY]
     return sorted([*own, *segments, *of_money], key=lambda entry: entry[0].lower())
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("softseg.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("study.html")
