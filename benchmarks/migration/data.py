@@ -84,11 +84,13 @@ class Panel:
         return found
 
 
-def panel(n_customers: int, n_periods: int, seed: int, *, churns: bool = True) -> Panel:
-    """Return a panel of customers drawn from the truth above."""
+def panel(
+    n_customers: int, n_periods: int, seed: int, *, churns: bool = True, ragged: bool = True
+) -> Panel:
+    """Return a panel of customers drawn from the truth above; ragged if half of them enter late."""
     rng = np.random.default_rng(seed)
     moves = MOVES if churns else MOVES[:, :4] / MOVES[:, :4].sum(axis=1, keepdims=True)
-    late = rng.random(n_customers) < 0.5
+    late = (rng.random(n_customers) < 0.5) & ragged
     length = np.where(late, rng.integers(2, n_periods + 1, n_customers), n_periods)
     states = np.empty((n_customers, n_periods), dtype=np.int64)
     states[:, 0] = rng.choice(4, n_customers, p=SHARE)

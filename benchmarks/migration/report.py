@@ -162,7 +162,24 @@ def kernel(lines: list[Line]) -> Iterator[str]:
     rows.append([*before, *(f"{BEFORE[stage]:.2f}" for stage in STAGES), "801"])
     head = ["customers × periods", "steps", "patterns", *STAGES, "peak MiB"]
     yield from table(head, rows)
+    yield from marginal(_whole("marginal.json"))
     yield LIMITS
+
+
+def marginal(found: Line) -> Iterator[str]:
+    """Give the pass beside that of pymc-extras."""
+    if not found:
+        return
+    ran = {name: found[name] for name in ("NUMBA", "CVM") if "ms" in found.get(name, {})}
+    best = min(ran, key=lambda name: ran[name]["ms"])
+    ms, ours = ran[best]["ms"], found["softseg_ms"]
+    yield f"**pymc-extras' marginalised Markov chain** on {found['customers']} × {found['periods']}"
+    yield f"without churn, all of one length, which is what it can do: {ms:.1f} ms for value and"
+    yield f"gradient ({best} backend, after {ran[best]['compile']:.0f} s of compiling; versions"
+    yield f"{', '.join(f'{name} {number}' for name, number in found['versions'].items())}), softseg"
+    yield f"{ours:.2f} ms in the same process, {ms / ours:.0f} times as fast. The log-likelihoods"
+    yield f"differ by {found['apart']:.0e}. `python -m benchmarks.migration.marginal`."
+    yield ""
 
 
 def fits(lines: list[Line]) -> Iterator[str]:
