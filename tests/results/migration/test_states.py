@@ -1,16 +1,21 @@
 """Where customers are: against plain recursions, and what must add up."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
-from small_migration import small_fit, small_panel, small_states
+from small_migration import prior_states, small_fit, small_panel, small_states
 from softseg.families.namespace import NUMPY
-from softseg.names import CHURNED, PERIOD, SAMPLE, STATE, STATE_TO
+from softseg.names import CHURNED, CUSTOMER, PERIOD, SAMPLE, STATE, STATE_TO
 from softseg.results.migration.assemble import never_left
 from softseg.results.migration.states import States
+from softseg.tables.panel.migration import MigrationSchema
 from softseg.tables.panel.panel import ANY
 from softseg.tables.panel.panel import CHURNED as GONE
+from softseg.tables.panel.prepare import prepare_panel
+from softseg.tables.prepare import TableWarning
+from softseg.tables.schema import Schema
 
 CHURN = ("observed", "silent")
 
@@ -63,6 +68,23 @@ def test_whoever_was_seen_to_churn_has_churned() -> None:
     panel = states.panel
     gone = panel.customer[panel.may[panel.start[1:] - 1] == GONE]
     np.testing.assert_array_equal(now.sel(customer=gone, state=CHURNED), 1.0)
+
+
+def test_customers_without_a_history_are_nowhere() -> None:
+    """Who is gone before the first row must not get the states of somebody else."""
+    frame = pd.DataFrame({
+        "id": ["a", "a", "b", "c", "c", "d", "d"], "month": [1, 2, 1, 1, 2, 1, 2],
+        "orders": [1, 9, None, 4, 2, 3, None],
+        "left": ["no", "no", "yes", "no", "no", "no", "yes"],
+    })  # fmt: skip
+    churn = MigrationSchema(churn="observed", churned="left")
+    schema = Schema(id="id", period="month", indicators={"orders": "poisson"}, migration=churn)
+    with pytest.warns(TableWarning, match="no row before the yes"):
+        panel = prepare_panel(frame, schema)
+    states = prior_states(panel, 2)
+    (now,) = list(states.now())
+    assert panel.customers == ("a", "b", "c", "d")
+    np.testing.assert_array_equal(now[CUSTOMER], [0, 2, 3])
 
 
 @pytest.mark.parametrize("churn", CHURN)

@@ -99,12 +99,12 @@ class States:
 
         Filtered probabilities: they know nothing but what was observed up to then. A customer who
         was last seen earlier has moved on since by the model's own transitions. Customers are
-        numbered as in the panel.
+        numbered as in the panel; those without a history, who are left out of it, are left out.
         """
-        last = self._last_histories()
+        customers, last = self._last_histories()
         step = max(1, NUMBERS // max(1, self.n_draws * len(self.names)))
         for first in range(0, len(last), step):
-            yield self._now(np.arange(first, min(first + step, len(last))), last)
+            yield self._now(customers[first : first + step], last[first : first + step])
 
     def over_periods(self) -> xr.Dataset:
         """Return expected customers per state in every period, their moves, and who enters.
@@ -166,9 +166,8 @@ class States:
     def _draws_over_periods(self) -> int:
         return FEW_DRAWS if self.panel.n_steps > LARGE_PANEL else LEAST_DRAWS
 
-    def _now(self, customers: NDArray[np.intp], last: NDArray[np.intp]) -> xr.DataArray:
-        """Return the present states of some customers, (sample, customer, state)."""
-        own = last[customers]
+    def _now(self, customers: NDArray[np.int64], own: NDArray[np.intp]) -> xr.DataArray:
+        """Return the states at the end of some customers' histories, moved on to the present."""
         distinct, place = np.unique(self.layout.histories.history_of[own], return_inverse=True)
         histories, statistics = self.layout.histories.take(distinct, self.layout.statistics)
         space = self._space(histories, statistics)
@@ -193,11 +192,11 @@ class States:
             coords={CUSTOMER: customers, STATE: list(self.names)},
         )
 
-    def _last_histories(self) -> NDArray[np.intp]:
-        """Return each customer's latest history, (customer,)."""
-        last = np.zeros(int(self.panel.customer.max(initial=-1)) + 1, dtype=np.intp)
-        last[self.panel.customer] = np.arange(self.panel.n_histories)
-        return last
+    def _last_histories(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """Return the customers with a history, and the latest one of each, (customer,)."""
+        customer = self.panel.customer
+        last = np.flatnonzero(np.append(np.diff(customer) != 0, True)[: len(customer)])
+        return customer[last], last
 
     def _space(self, histories: Histories, statistics: Statistics) -> MarkovSpace:
         return MarkovSpace.on(self.model, statistics, histories)
