@@ -177,6 +177,16 @@ def test_objections_leave_no_trace() -> None:
     assert panel.table.n_opted_out == 1
 
 
+def test_an_objection_in_one_period_counts_for_all() -> None:
+    data = frame(
+        k=[1, 1, 2, 2, 3, 3], t=[1, 2, 1, 2, 1, 2], x=[1.0, 2.0, 3.0, 4.0, 1e9, 1e9],
+        no=["", "", "", "", "no", "yes"],
+    )  # fmt: skip
+    panel = prepare_panel(data, schema(opt_out="no"))
+    assert panel.customers == ("1", "2")
+    assert panel.table.n_opted_out == 2
+
+
 def test_a_schema_without_migration_is_refused() -> None:
     data = frame(k=[1, 1], t=[1, 2], x=[1.0, 2.0])
     with pytest.raises(SchemaError, match=r"Add \[migration\] to the schema"):
