@@ -101,6 +101,18 @@ def test_customers_and_moves_add_up(churn: str) -> None:
     assert np.all(left.values <= stayed.values + 1e-8)
 
 
+@pytest.mark.filterwarnings("ignore::softseg.tables.prepare.TableWarning")
+def test_who_returns_is_counted_once() -> None:
+    panel = small_panel("inactivity")
+    assert panel.notes.returned > 0
+    over = prior_states(panel, 3).over_periods()
+    first = np.unique(panel.customer, return_index=True)[1]
+    known = np.bincount(panel.period[panel.start[first]], minlength=len(panel.periods)).cumsum()
+    total = over["customers"].sum(STATE)
+    np.testing.assert_allclose(total, np.broadcast_to(known, total.shape), atol=1e-8)
+    assert np.all(over["customers"] >= -1e-9)
+
+
 def test_smoothed_rows_sum_to_the_rows() -> None:
     states = small_states()
     members = states.memberships_of_rows(0)

@@ -110,7 +110,8 @@ class States:
         """Return expected customers per state in every period, their moves, and who enters.
 
         Smoothed: every customer's whole history is taken into account. Customers who have been
-        seen to churn stay in the last state; those lost from sight are no longer counted.
+        seen to churn stay in the last state until they return, if they do; those lost from sight
+        are no longer counted.
 
         Returns
         -------
@@ -253,7 +254,7 @@ class _ByPeriod:
     begin_of, entry_of
         Initial shares and period of entry of each of these beginnings.
     gone
-        Customers seen to churn before each period, (period,).
+        Customers seen to churn before each period who have not returned by then, (period,).
     """
 
     histories: Histories
@@ -284,10 +285,11 @@ class _ByPeriod:
             profile=profile.ravel(),
             begin=begin.ravel(),
         )
-        last = panel.start[1:] - 1
-        left = panel.period[last][panel.may[last] == CHURNED]
-        seen = np.bincount(left, minlength=len(panel.periods))
-        gone = np.append(0.0, np.cumsum(seen)[:-1])
+        last, n = panel.start[1:] - 1, len(panel.periods)
+        seen = np.bincount(panel.period[last][panel.may[last] == CHURNED], minlength=n)
+        again = np.append(False, np.diff(panel.customer) == 0)[: len(first)]
+        back = np.bincount(panel.period[first][again], minlength=n)
+        gone = np.append(0.0, np.cumsum(seen)[:-1]) - np.cumsum(back)
         profile_of, period_of = pairs.T.astype(np.intp)
         begin_of, entry_of = entries.T.astype(np.intp)
         return cls(histories, profile_of, period_of, begin_of, entry_of, gone)
