@@ -32,7 +32,7 @@ from softseg.results.assemble import VERSIONS, data_hash
 from softseg.results.membership import segment_coordinates
 from softseg.results.migration.chain import bands
 from softseg.results.migration.inflow import inflow
-from softseg.results.migration.sensitivity import churn_sensitivity
+from softseg.results.migration.sensitivity import churn_sensitivity, possible_factors
 from softseg.results.migration.states import States, states_of
 from softseg.results.migration.transitions import transitions
 from softseg.results.migration.value import value_by_state
@@ -121,7 +121,8 @@ def describe_migration(
     add_group(tree, PRESENT, ahead)
     if model.churns and not model.logit:
         churned = ahead["customers"].sel({STATE: CHURNED})
-        found = churn_sensitivity(ahead["transition"], churned, prior_rows(panel.schema, model))
+        alpha = prior_rows(panel.schema, model)
+        found = churn_sensitivity(states.matrices(), churned, alpha, possible_factors(alpha))
         add_group(tree, SENSITIVITY, found)
     occupancy = xr.Dataset(bands(over["customers"]))
     occupancy["moves"] = over["moves"].mean(SAMPLE)

@@ -84,14 +84,25 @@ class States:
         if model.design.shape[1] > 0:
             constant = np.eye(1, model.design.shape[1])
             model = replace(model, design=constant, profiles=("means",))
+        return self._matrices(model).mean(PERIOD)
+
+    def matrices(self) -> xr.DataArray:
+        """Return all transition matrices, (sample, period, state, state_to).
+
+        They are one per period or covariate profile, or a single one for all.
+        """
+        return self._matrices(self.model)
+
+    def _matrices(self, model: LatentMarkov) -> xr.DataArray:
         theta = np.ascontiguousarray(theta_of(model, self.values))
         chain = model.chain(theta.shape[2] - sum(e.prior.fixed.shape[1] for e in model.extras))
-        found = np.empty((self.n_draws, model.n_states, model.n_states))
-        for i in range(self.n_draws):
-            found[i] = chain_of(chain, self.values.share[i], theta[i])[1].mean(axis=0)
+        pairs = zip(self.values.share, theta, strict=True)
+        found = np.stack([chain_of(chain, share, each)[1] for share, each in pairs])
         names = list(self.names)
         return xr.DataArray(
-            found, dims=(SAMPLE, STATE, STATE_TO), coords={STATE: names, STATE_TO: names}
+            found,
+            dims=(SAMPLE, PERIOD, STATE, STATE_TO),
+            coords={STATE: names, STATE_TO: names},
         )
 
     def now(self) -> Iterator[xr.DataArray]:
