@@ -1,5 +1,6 @@
 """From the fit of a panel to its posterior tree: `assemble_migration`."""
 
+import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final, cast
@@ -253,6 +254,9 @@ def values_of_migration(tree: xr.DataTree, model: LatentMarkov) -> Values:
 
 def rename_states(tree: xr.DataTree, names: Sequence[str]) -> None:
     """Give the segments other names, in every group of the tree."""
+    before = [str(name) for name in tree[MEMBERSHIP].to_dataset()[STATE].values]
+    renamed = dict(zip(before, names, strict=False))  # churned, the last one, keeps its name
+    set_attribute(tree, "never_left", [renamed[old] for old in json.loads(tree.attrs["never_left"])])
     rename_segments(tree, list(names))
     for group in list(tree.children):
         dataset = tree[group].to_dataset()
