@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from softseg.families.base import Array
-from softseg.inference.markov.fit import Layout
+from softseg.inference.markov.fit import Layout, migration_entry
 from softseg.inference.markov.space import MarkovSpace, emissions
 from softseg.likelihood.histories import CHURNED, Histories, histories_of
 from softseg.likelihood.markov import (
@@ -31,6 +31,7 @@ from softseg.models.latent_markov import LatentMarkov, chain_of
 from softseg.models.mixture import Values
 from softseg.models.plan import theta_of
 from softseg.names import CUSTOMER, PERIOD, SAMPLE, STATE, STATE_TO
+from softseg.tables.panel.covariates import means
 from softseg.tables.panel.panel import Panel
 
 NUMBERS: Final = 20_000_000
@@ -82,8 +83,9 @@ class States:
         """
         model = self.model
         if model.design.shape[1] > 0:
-            constant = np.eye(1, model.design.shape[1])
-            model = replace(model, design=constant, profiles=("means",))
+            entry = migration_entry(self.panel.schema)
+            mean = np.append(1.0, means(entry.transition, entry.frozen))
+            model = replace(model, design=mean[None], profiles=("means",))
         return self._matrices(model).mean(PERIOD)
 
     def matrices(self) -> xr.DataArray:
@@ -109,7 +111,8 @@ class States:
         """Yield the states in the last period, (sample, customer, state), block by block.
 
         Filtered probabilities: they know nothing but what was observed up to then. A customer who
-        was last seen earlier has moved on since by the model's own transitions. Customers are
+        was last seen earlier has moved on since by the model's own transitions: those of the
+        periods that have passed, or of the last covariates that are known. Customers are
         numbered as in the panel; those without a history, who are left out of it, are left out.
         """
         customers, last = self._last_histories()
@@ -184,16 +187,17 @@ class States:
         histories, statistics = self.layout.histories.take(distinct, self.layout.statistics)
         space = self._space(histories, statistics)
         order = histories.history_of[place]
-        ends = self.panel.period[self.panel.start[own + 1] - 1]
-        unseen = len(self.panel.periods) - 1 - ends
+        ends = self.panel.start[own + 1] - 1
+        unseen = len(self.panel.periods) - 1 - self.panel.period[ends]
+        onward = self._onward(ends, unseen)
 
         def one(i: int) -> Array:
             density, begin, moves = _prepared(space, self.values, i)
             filtered, _ = filtered_of(space.sequences, density, begin, moves)
-            found, move = filtered[order], moves.mean(axis=0)
-            for passed in range(int(unseen.max(initial=0))):
+            found = filtered[order]
+            for passed, which in enumerate(onward):
                 later = unseen > passed
-                found[later] = found[later] @ move
+                found[later] = (found[later][:, None] @ moves[which[later]])[:, 0]
             return found
 
         with ThreadPoolExecutor(max_workers=threads()) as pool:
@@ -203,6 +207,18 @@ class States:
             dims=(SAMPLE, CUSTOMER, STATE),
             coords={CUSTOMER: customers, STATE: list(self.names)},
         )
+
+    def _onward(self, ends: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which matrix leads into each period after the last step of customers' histories.
+
+        Shape (passed, customer); `ends` are the last steps, `unseen` the periods after them.
+        """
+        passed = np.arange(int(unseen.max(initial=0)))[:, None]
+        last = len(self.model.profiles) - 1
+        if len(passed) and self.model.design.shape[1] > 0:
+            _, profile = np.unique(self.panel.covariates, axis=0, return_inverse=True)
+            return profile.ravel()[ends] + 0 * passed
+        return np.minimum(self.panel.period[ends] + passed, last)
 
     def _last_histories(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         """Return the customers with a history, and the latest one of each, (customer,)."""
