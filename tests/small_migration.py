@@ -3,8 +3,11 @@
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from softseg.estimators import SegmentMigration
-from softseg.inference.markov.fit import MarkovFit, fit_markov
+from softseg.inference.markov.fit import MarkovFit, fit_markov, lay_out, model_for
+from softseg.models.mixture import Values
 from softseg.results.migration.assemble import state_names
 from softseg.results.migration.states import States, states_of
 from softseg.tables.panel.panel import Panel
@@ -39,6 +42,20 @@ def small_states(churn: str = "observed", n_draws: int = 8) -> States:
     values = fit.draws.values.flattened().at(slice(None, None, 100))
     names = state_names(fit.panel.schema, fit.model)
     return states_of(fit.model, fit.layout, fit.panel, values.at(slice(0, n_draws)), names)
+
+
+def prior_states(panel: Panel, n_segments: int, n_draws: int = 3) -> States:
+    """Return the customers' states under draws of the prior, which take no fit."""
+    layout = lay_out(panel)
+    model = model_for(panel, layout, n_segments)
+    rng = np.random.default_rng(1)
+    drawn = [model.draw_prior(rng) for _ in range(n_draws)]
+    indicators = {
+        group: {name: np.stack([d.indicators[group][name] for d in drawn]) for name in named}
+        for group, named in drawn[0].indicators.items()
+    }
+    values = Values(np.stack([d.share for d in drawn]), indicators)
+    return states_of(model, layout, panel, values, state_names(panel.schema, model))
 
 
 @cache

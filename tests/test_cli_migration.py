@@ -9,6 +9,8 @@ from typer.testing import CliRunner, Result
 from small_migration import small_synthetic
 from softseg.cli import app
 from softseg.names import CHURNED
+from softseg.results.exports import write_csv
+from softseg.runs.migrate import renamed
 
 FLAGS = ["--segments", "3", "--draws", "300", "--tune", "100", "--starts", "4"]
 
@@ -116,6 +118,16 @@ def test_a_folder_is_repeated_and_written_again(folder: Path, tmp_path: Path) ->
     states = pd.read_csv(tmp_path / "again" / "states.csv")
     assert "Groß mean" in states.columns
     assert set(states["top"]) <= {"Klein", "Mittel", "Groß", CHURNED}
+
+
+def test_other_names_leave_ids_and_figures_as_they_are(tmp_path: Path) -> None:
+    text = "id,top,p_top,1 mean,2 mean\n007,2,1.0,0.1,0.9\nNA,1,0.75,0.30000000000000004,0.7\n"
+    (tmp_path / "states.csv").write_text(text, encoding="utf-8-sig")
+    write_csv(tmp_path / "again.csv", renamed(tmp_path / "states.csv", {"1": "2", "2": "B"}))
+    again = (tmp_path / "again.csv").read_text(encoding="utf-8-sig")
+    assert again == text.replace("2 mean", "B mean").replace("1 mean", "2 mean").replace(
+        "007,2,", "007,B,"
+    ).replace("NA,1,", "NA,2,")  # fmt: skip
 
 
 def test_commands_for_tables_say_what_to_use(folder: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`SegmentMigration`, the scikit-learn face of panels."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from softseg.errors import DataError, NotConverged, SchemaError, UsageError
 from softseg.inference.verdicts import Check, Diagnosis
 from softseg.names import CHURNED
 from softseg.results.storage import save
+from softseg.results.tree import set_attribute
 from softseg.tables.prepare import TableWarning
 
 
@@ -101,7 +103,9 @@ def test_names_travel_everywhere() -> None:
     model = SegmentMigration(found.schema, 3)
     model.posterior_ = small_model().posterior_.copy(deep=True)
     model.diagnosis_, model.schema_ = small_model().diagnosis_, small_model().schema_
+    set_attribute(model.posterior_, "never_left", ["3"])
     model.name_segments(["Small", "Middle", "Large"])
+    assert json.loads(model.posterior_.attrs["never_left"]) == ["Large"]
     assert list(model.transitions()["state"].values) == ["Small", "Middle", "Large", CHURNED]
     assert set(model.membership()["top"].values) <= {"Small", "Middle", "Large", CHURNED}
     assert list(model.projection(2)["state"].values) == ["Small", "Middle", "Large", CHURNED]

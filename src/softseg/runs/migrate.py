@@ -213,7 +213,7 @@ def migrate_again(
         manifest = run.manifest.model_copy(
             update={"options": options, "used_schema": json.loads(schema.to_json())}
         )
-        members = _renamed(run.verify(STATES), dict(zip(before, after, strict=True)))
+        members = renamed(run.verify(STATES), dict(zip(before, after, strict=True)))
         with staged(run.folder, options.language) as stage:
             _write(stage, tree, members, options)
             manifest = publish(
@@ -226,11 +226,12 @@ def _state_names(tree: "xr.DataTree") -> list[str]:
     return [str(name) for name in tree["membership"].to_dataset()[STATE].values]
 
 
-def _renamed(path: Path, names: dict[str, str]) -> "pd.DataFrame":
-    """Return a table of states with the states called otherwise."""
+def renamed(path: Path, names: dict[str, str]) -> "pd.DataFrame":
+    """Return a file of states with the states called otherwise, everything else as it is."""
     import pandas as pd
 
-    found = pd.read_csv(path, dtype={"top": str}, encoding="utf-8-sig")
+    # As text, so that ids such as 007 and figures stay what they are.
+    found = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     columns = {
         f"{old} {measure}": f"{new} {measure}"
         for old, new in names.items()

@@ -112,7 +112,7 @@ def examine(
     data = to_pandas(frame)
     numbers = np.arange(1, len(data) + 1, dtype=np.int64) if rows is None else rows
     found = Examined(numbers, times)
-    data = _drop_opted_out(data, schema, found)
+    data = _drop_opted_out(data, schema, purpose, found)
     present = set(_check_columns(data, schema, purpose, found))
     n_rows = len(data)
     if purpose == "fit" and n_rows < 2:
@@ -137,7 +137,8 @@ def examine(
     return found
 
 
-def _drop_opted_out(data: Any, schema: Schema, found: Examined) -> Any:
+def _drop_opted_out(data: Any, schema: Schema, purpose: Purpose, found: Examined) -> Any:
+    """Leave out the rows of who objects; in a panel all of them, whichever period says so."""
     column = schema.opt_out
     if column is None or list(data.columns).count(column) != 1:
         return data
@@ -148,6 +149,9 @@ def _drop_opted_out(data: Any, schema: Schema, found: Examined) -> Any:
     known = yes | set(NO)
     unclear = np.array([*(meaning not in known for meaning in meanings), False])[read.codes]
     found.add("opt_out_unclear", column, unclear, known=schema.opt_out_yes)
+    if purpose == "panel" and list(data.columns).count(schema.id) == 1:
+        who = read_levels(data[schema.id], schema.reading).codes
+        objects |= (who >= 0) & np.isin(who, who[objects])
     found.rows = found.rows[~objects]
     found.n_opted_out = int(objects.sum())
     if found.times is not None:

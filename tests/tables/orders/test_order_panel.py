@@ -149,13 +149,12 @@ def test_equal_to_plain_loops(frame: pd.DataFrame, every: str) -> None:
             first[row.customer] = min(first.get(row.customer, 99), period(row.date))
     counted, revenue, returned, seen = defaultdict(set), defaultdict(float), defaultdict(float), {}
     for row in sorted(frame.itertuples(), key=lambda row: row.date):
-        when = period(row.date)
+        when = seen.setdefault(row.invoice, period(row.date))
         if row.customer not in first or when < first[row.customer]:
             continue
         if net[row.invoice] >= 0:
             revenue[row.customer, when] += row.amount
-            seen.setdefault(row.invoice, when)
-            counted[row.customer, seen[row.invoice]].add(row.invoice)
+            counted[row.customer, when].add(row.invoice)
         else:
             returned[row.customer, when] -= row.amount
     length = 12 // months
@@ -222,6 +221,28 @@ def test_objections_and_rows_without_a_customer_are_left_out() -> None:
     said = " ".join(panel.summary)
     assert "object and are left out: 1" in said
     assert "without a customer, left out: 1, with 50.0%" in said
+
+
+def test_an_objection_that_is_unclear_is_not_passed_over() -> None:
+    frame = orders(
+        [("a", "2024-01-01", 1.0, "2023-05-01"), ("b", "2024-02-29", 1.0, ""),
+         ("b", "2024-01-05", 9.0, "")],
+        "customer", "date", "amount", "Widerspruch",
+    )  # fmt: skip
+    with pytest.raises(DataError, match='yes or no into the column "Widerspruch"'):
+        made(frame)
+
+
+def test_an_invoice_over_two_months_belongs_to_the_first() -> None:
+    frame = orders(
+        [("a", "2024-01-30", 20.0, "1"), ("a", "2024-02-10", 30.0, "1"),
+         ("a", "2024-03-30", 7.0, "2")],
+        "customer", "date", "amount", "invoice",
+    )  # fmt: skip
+    found = made(frame).frame
+    assert found["orders"].tolist() == [1, 0, 1]
+    assert found["revenue"].tolist() == [50.0, 0.0, 7.0]
+    assert found["order_value"].fillna(-1.0).tolist() == [50.0, -1.0, 7.0]
 
 
 def test_a_column_of_shares_is_a_margin_rate() -> None:

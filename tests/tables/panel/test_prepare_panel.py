@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from softseg.errors import DataError, SchemaError
 from softseg.tables.panel.panel import ACTIVE, ANY, CHURNED
-from softseg.tables.panel.prepare import prepare_panel
+from softseg.tables.panel.prepare import prepare_new_panel, prepare_panel
 from softseg.tables.panel.synthetic import synthetic_panel
 from softseg.tables.prepare import TableWarning
 from softseg.tables.schema import Schema
@@ -175,6 +175,31 @@ def test_objections_leave_no_trace() -> None:
     assert panel.periods == same.periods == ("1", "2")
     assert panel.schema == same.schema
     assert panel.table.n_opted_out == 1
+
+
+def test_a_later_panel_has_the_periods_of_the_first() -> None:
+    """One customer with a gap must not get a grid of its own, in which the gap is no period."""
+    months = ["2024-01", "2024-02", "2024-03", "2024-04"]
+    first = prepare_panel(frame(k=[1] * 4, t=months, x=[1.0, 2.0, 3.0, 4.0]), schema())
+    later = frame(k=[2] * 3, t=["2024-03", "2024-05", "2024-07"], x=[1.0, 2.0, 3.0])
+    panel = prepare_new_panel(later, first.schema)
+    assert panel.periods == ("2024-03", "2024-04", "2024-05", "2024-06", "2024-07")
+    np.testing.assert_array_equal(panel.row, [0, -1, 1, -1, 2])
+    quarters = ["2024-01", "2024-04", "2024-07", "2024-10"]
+    first = prepare_panel(frame(k=[1] * 4, t=quarters, x=[1.0, 2.0, 3.0, 4.0]), schema())
+    later["t"] = ["2024-04", "2024-10", "2024-11"]
+    with pytest.raises(DataError, match=r'3 months, .* "?2024-11"? does not fit 2024-04'):
+        prepare_new_panel(later, first.schema)
+
+
+def test_an_objection_in_one_period_counts_for_all() -> None:
+    data = frame(
+        k=[1, 1, 2, 2, 3, 3], t=[1, 2, 1, 2, 1, 2], x=[1.0, 2.0, 3.0, 4.0, 1e9, 1e9],
+        no=["", "", "", "", "no", "yes"],
+    )  # fmt: skip
+    panel = prepare_panel(data, schema(opt_out="no"))
+    assert panel.customers == ("1", "2")
+    assert panel.table.n_opted_out == 2
 
 
 def test_a_schema_without_migration_is_refused() -> None:

@@ -98,7 +98,7 @@ def lay_out(panel: Panel) -> Layout:
     statistics = reduce(panel.table)
     entry = migration_entry(panel.schema)
     profile, profiles, design = None, ("all",), None
-    if entry.by_period and len(panel.periods) > 2:
+    if entry.by_period and len(panel.periods) > 1:
         profile = np.maximum(panel.period - 1, 0)
         profiles = panel.periods[1:]
     elif panel.covariate_names:

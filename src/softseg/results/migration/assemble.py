@@ -1,5 +1,6 @@
 """From the fit of a panel to its posterior tree: `assemble_migration`."""
 
+import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final, cast
@@ -32,7 +33,7 @@ from softseg.results.assemble import VERSIONS, data_hash
 from softseg.results.membership import segment_coordinates
 from softseg.results.migration.chain import bands
 from softseg.results.migration.inflow import inflow
-from softseg.results.migration.sensitivity import churn_sensitivity
+from softseg.results.migration.sensitivity import churn_sensitivity, possible_factors
 from softseg.results.migration.states import States, states_of
 from softseg.results.migration.transitions import transitions
 from softseg.results.migration.value import value_by_state
@@ -85,7 +86,7 @@ def assemble_migration(fit: MarkovFit) -> xr.DataTree:
         attributes=_attributes(fit),
     )
     names = state_names(schema, fit.model)
-    posterior = posterior_of(tree).assign(_chain_variables(fit.model, values, names))
+    posterior = posterior_of(tree).assign(chain_variables(fit.model, values, names))
     add_group(tree, POSTERIOR, posterior)
     describe_migration(tree, fit.model, fit.layout, fit.panel, values, names)
     return tree
@@ -121,7 +122,8 @@ def describe_migration(
     add_group(tree, PRESENT, ahead)
     if model.churns and not model.logit:
         churned = ahead["customers"].sel({STATE: CHURNED})
-        found = churn_sensitivity(ahead["transition"], churned, prior_rows(panel.schema, model))
+        alpha = prior_rows(panel.schema, model)
+        found = churn_sensitivity(states.matrices(), churned, alpha, possible_factors(alpha))
         add_group(tree, SENSITIVITY, found)
     occupancy = xr.Dataset(bands(over["customers"]))
     occupancy["moves"] = over["moves"].mean(SAMPLE)
@@ -191,7 +193,7 @@ def state_bands(block: xr.DataArray) -> xr.Dataset:
     return found
 
 
-def _chain_variables(model: LatentMarkov, values: Values, names: Sequence[str]) -> dict[str, Any]:
+def chain_variables(model: LatentMarkov, values: Values, names: Sequence[str]) -> dict[str, Any]:
     """Return the chain's parameters as variables of the posterior."""
     segments = np.arange(1, model.n_segments + 1)
     found: dict[str, Any] = {}
@@ -226,7 +228,11 @@ def _chain_variables(model: LatentMarkov, values: Values, names: Sequence[str]) 
 
 
 def values_of_migration(tree: xr.DataTree, model: LatentMarkov) -> Values:
-    """Return the draws of a tree as the model reads them, leading axis (sample)."""
+    """Return the draws of a tree as the model reads them, leading axis (sample).
+
+    A period that was not fitted gets the mean of the matrices of a draw, with which answers look
+    ahead.
+    """
     values, posterior = values_from_tree(tree), posterior_of(tree)
     indicators = {name: dict(group) for name, group in values.indicators.items()}
     if model.design.shape[1] == 0:
@@ -235,8 +241,9 @@ def values_of_migration(tree: xr.DataTree, model: LatentMarkov) -> Values:
             matrix = matrix.expand_dims({PERIOD: [ALL]})
         matrix = matrix.isel({STATE: slice(0, model.n_segments)})
         stacked = _stacked(matrix.transpose(CHAIN, DRAW, PERIOD, STATE, STATE_TO))
-        labels = [str(label) for label in matrix[PERIOD].values]
-        indicators[TRANSITION] = {name: stacked[:, i] for i, name in enumerate(labels)}
+        known = {str(label): stacked[:, i] for i, label in enumerate(matrix[PERIOD].values)}
+        mean = stacked.mean(axis=1)
+        indicators[TRANSITION] = {name: known.get(name, mean) for name in model.profiles}
     else:
         logits = posterior[f"{TRANSITION}_logit"]
         stacked = _stacked(logits)
@@ -252,6 +259,10 @@ def values_of_migration(tree: xr.DataTree, model: LatentMarkov) -> Values:
 
 def rename_states(tree: xr.DataTree, names: Sequence[str]) -> None:
     """Give the segments other names, in every group of the tree."""
+    before = [str(name) for name in tree[MEMBERSHIP].to_dataset()[STATE].values]
+    renamed = dict(zip(before, names, strict=False))  # churned, the last one, keeps its name
+    stay = [renamed[name] for name in json.loads(tree.attrs["never_left"])]
+    set_attribute(tree, "never_left", stay)
     rename_segments(tree, list(names))
     for group in list(tree.children):
         dataset = tree[group].to_dataset()

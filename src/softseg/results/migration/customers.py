@@ -42,6 +42,8 @@ from softseg.tables.table import Table
 
 PER_YEAR: Final = {"number": 1, "quarter": 4, "month": 12, "date": 12}
 """Periods of a year by how they are written."""
+YEARS: Final = range(1900, 2101)
+"""Whole numbers that are read as years."""
 MANY: Final = 2_000_000
 """So many lots are drawn at once."""
 
@@ -72,7 +74,8 @@ def periods_per_year(periods: Sequence[str]) -> int:
     Raises
     ------
     UsageError
-        Where the labels are at another distance, such as every second month.
+        Where the labels are at another distance, such as every second month, or are numbers that
+        are no years: nothing says how long such periods are.
     """
     parsed = [parse_period(label) for label in periods]
     kinds = {found[0] for found in parsed if found is not None}
@@ -80,10 +83,11 @@ def periods_per_year(periods: Sequence[str]) -> int:
     steps = np.diff([found[1] for found in parsed if found is not None])
     step = int(steps[0]) if len(steps) else 1
     per_year = PER_YEAR.get(kind, 0)
-    if not per_year or per_year % step:
+    years = kind != "number" or all(found is not None and found[1] in YEARS for found in parsed)
+    if not per_year or per_year % step or not years:
         raise UsageError(
-            "Give the panel periods of which a whole number makes a year, such as months, "
-            f"quarters or years, got {', '.join(periods[:3])}."
+            "Give the panel periods of which a whole number makes a year, such as months "
+            f"(2024-03), quarters (2024-Q1) or years (2024), got {', '.join(periods[:3])}."
         )
     return per_year // step
 
@@ -93,6 +97,12 @@ def present_customers(panel: Panel) -> Present:
 
     Value columns of a panel hold what a customer brought in the period; the year is that of the
     last periods. A customer without any known value in it has none.
+
+    Raises
+    ------
+    UsageError
+        Where there are values and the panel is shorter than a year, or it is not known how long a
+        year is.
     """
     n = int(panel.customer.max(initial=-1)) + 1
     last = np.zeros(n, dtype=np.intp)
@@ -119,7 +129,15 @@ def present_customers(panel: Panel) -> Present:
 
 def _of_last_year(panel: Panel, n_customers: int) -> dict[str, Array]:
     """Return the sum of each value column over the last year, NaN where nothing is known."""
-    first = len(panel.periods) - periods_per_year(panel.periods)
+    if not panel.table.values:
+        return {}
+    n_periods, per_year = len(panel.periods), periods_per_year(panel.periods)
+    if n_periods < per_year:
+        raise UsageError(
+            "Give a panel of a whole year at least where customers have a value, which is that of "
+            f"a year: expected {per_year} periods, got {n_periods}."
+        )
+    first = n_periods - per_year
     customer = np.repeat(panel.customer, np.diff(panel.start))
     inside = (panel.row >= 0) & (panel.period >= first)
     found: dict[str, Array] = {}

@@ -15,12 +15,25 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.inference.psis import smooth
 from softseg.models.latent_markov import prior_lifetime
-from softseg.names import CHURNED, LOWER_PROBABILITY, SAMPLE, STATE, UPPER_PROBABILITY
+from softseg.names import (
+    CHURNED,
+    LOWER_PROBABILITY,
+    SAMPLE,
+    STATE,
+    STATE_TO,
+    UPPER_PROBABILITY,
+)
 
 FACTORS: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Prior probability of churning in a period, times so much."""
 SOFT_TAIL: Final = 0.7
 BELIEF: Final = "belief"
+
+
+def possible_factors(alpha: Array) -> tuple[float, ...]:
+    """Return the factors that leave the prior probability of churn below 1."""
+    churn = (alpha[:, -1] / alpha.sum(axis=1)).max()
+    return tuple(factor for factor in FACTORS if factor * churn < 1.0)
 
 
 def churn_sensitivity(
@@ -34,7 +47,8 @@ def churn_sensitivity(
     Parameters
     ----------
     transition
-        Draws under the prior `alpha`, (sample, state, state_to), churned last.
+        Draws under the prior `alpha`, (sample, state, state_to), churned last; with a dim
+        ``period`` where every period has rows of its own, each under this prior.
     churned
         Churned customers by draw, (sample).
     alpha
@@ -57,15 +71,15 @@ def churn_sensitivity(
     if str(transition[STATE].values[-1]) != CHURNED:
         raise UsageError("Give transitions with the state churned last: this model has no churn.")
     k = len(alpha)
-    order = (SAMPLE, STATE, "state_to")
-    rows = np.maximum(transition.transpose(*order).values[:, :k], 1e-300)
+    order = (SAMPLE, ..., STATE, STATE_TO)
+    rows = np.maximum(transition.transpose(*order).values[..., :k, :], 1e-300)
     counts = churned.transpose(SAMPLE).values
     found: dict[str, list[float]] = {
         name: [] for name in ("factor", "lifetime", "mean", "lower", "upper", "k_hat")
     }
     for factor in factors:
         other = with_churn(alpha, factor)
-        ratio = ((other - alpha) * np.log(rows)).sum(axis=(1, 2))
+        ratio = ((other - alpha) * np.log(rows)).reshape(len(rows), -1).sum(axis=1)
         log_weights, k_hat = smooth(ratio[None, :])
         bad = factor != 1.0 and not k_hat[0] < SOFT_TAIL
         summary = [np.nan] * 3 if bad else _summary(counts, np.exp(log_weights[0]))

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from softseg.families.base import Array
-from softseg.inference.markov.fit import Layout
+from softseg.inference.markov.fit import Layout, migration_entry
 from softseg.inference.markov.space import MarkovSpace, emissions
 from softseg.likelihood.histories import CHURNED, Histories, histories_of
 from softseg.likelihood.markov import (
@@ -31,6 +31,7 @@ from softseg.models.latent_markov import LatentMarkov, chain_of
 from softseg.models.mixture import Values
 from softseg.models.plan import theta_of
 from softseg.names import CUSTOMER, PERIOD, SAMPLE, STATE, STATE_TO
+from softseg.tables.panel.covariates import means
 from softseg.tables.panel.panel import Panel
 
 NUMBERS: Final = 20_000_000
@@ -82,35 +83,49 @@ class States:
         """
         model = self.model
         if model.design.shape[1] > 0:
-            constant = np.eye(1, model.design.shape[1])
-            model = replace(model, design=constant, profiles=("means",))
+            entry = migration_entry(self.panel.schema)
+            mean = np.append(1.0, means(entry.transition, entry.frozen))
+            model = replace(model, design=mean[None], profiles=("means",))
+        return self._matrices(model).mean(PERIOD)
+
+    def matrices(self) -> xr.DataArray:
+        """Return all transition matrices, (sample, period, state, state_to).
+
+        They are one per period or covariate profile, or a single one for all.
+        """
+        return self._matrices(self.model)
+
+    def _matrices(self, model: LatentMarkov) -> xr.DataArray:
         theta = np.ascontiguousarray(theta_of(model, self.values))
         chain = model.chain(theta.shape[2] - sum(e.prior.fixed.shape[1] for e in model.extras))
-        found = np.empty((self.n_draws, model.n_states, model.n_states))
-        for i in range(self.n_draws):
-            found[i] = chain_of(chain, self.values.share[i], theta[i])[1].mean(axis=0)
+        pairs = zip(self.values.share, theta, strict=True)
+        found = np.stack([chain_of(chain, share, each)[1] for share, each in pairs])
         names = list(self.names)
         return xr.DataArray(
-            found, dims=(SAMPLE, STATE, STATE_TO), coords={STATE: names, STATE_TO: names}
+            found,
+            dims=(SAMPLE, PERIOD, STATE, STATE_TO),
+            coords={STATE: names, STATE_TO: names},
         )
 
     def now(self) -> Iterator[xr.DataArray]:
         """Yield the states in the last period, (sample, customer, state), block by block.
 
         Filtered probabilities: they know nothing but what was observed up to then. A customer who
-        was last seen earlier has moved on since by the model's own transitions. Customers are
-        numbered as in the panel.
+        was last seen earlier has moved on since by the model's own transitions: those of the
+        periods that have passed, or of the last covariates that are known. Customers are
+        numbered as in the panel; those without a history, who are left out of it, are left out.
         """
-        last = self._last_histories()
+        customers, last = self._last_histories()
         step = max(1, NUMBERS // max(1, self.n_draws * len(self.names)))
         for first in range(0, len(last), step):
-            yield self._now(np.arange(first, min(first + step, len(last))), last)
+            yield self._now(customers[first : first + step], last[first : first + step])
 
     def over_periods(self) -> xr.Dataset:
         """Return expected customers per state in every period, their moves, and who enters.
 
         Smoothed: every customer's whole history is taken into account. Customers who have been
-        seen to churn stay in the last state; those lost from sight are no longer counted.
+        seen to churn stay in the last state until they return, if they do; those lost from sight
+        are no longer counted.
 
         Returns
         -------
@@ -166,23 +181,23 @@ class States:
     def _draws_over_periods(self) -> int:
         return FEW_DRAWS if self.panel.n_steps > LARGE_PANEL else LEAST_DRAWS
 
-    def _now(self, customers: NDArray[np.intp], last: NDArray[np.intp]) -> xr.DataArray:
-        """Return the present states of some customers, (sample, customer, state)."""
-        own = last[customers]
+    def _now(self, customers: NDArray[np.int64], own: NDArray[np.intp]) -> xr.DataArray:
+        """Return the states at the end of some customers' histories, moved on to the present."""
         distinct, place = np.unique(self.layout.histories.history_of[own], return_inverse=True)
         histories, statistics = self.layout.histories.take(distinct, self.layout.statistics)
         space = self._space(histories, statistics)
         order = histories.history_of[place]
-        ends = self.panel.period[self.panel.start[own + 1] - 1]
-        unseen = len(self.panel.periods) - 1 - ends
+        ends = self.panel.start[own + 1] - 1
+        unseen = len(self.panel.periods) - 1 - self.panel.period[ends]
+        onward = self._onward(ends, unseen)
 
         def one(i: int) -> Array:
             density, begin, moves = _prepared(space, self.values, i)
             filtered, _ = filtered_of(space.sequences, density, begin, moves)
-            found, move = filtered[order], moves.mean(axis=0)
-            for passed in range(int(unseen.max(initial=0))):
+            found = filtered[order]
+            for passed, which in enumerate(onward):
                 later = unseen > passed
-                found[later] = found[later] @ move
+                found[later] = (found[later][:, None] @ moves[which[later]])[:, 0]
             return found
 
         with ThreadPoolExecutor(max_workers=threads()) as pool:
@@ -193,11 +208,23 @@ class States:
             coords={CUSTOMER: customers, STATE: list(self.names)},
         )
 
-    def _last_histories(self) -> NDArray[np.intp]:
-        """Return each customer's latest history, (customer,)."""
-        last = np.zeros(int(self.panel.customer.max(initial=-1)) + 1, dtype=np.intp)
-        last[self.panel.customer] = np.arange(self.panel.n_histories)
-        return last
+    def _onward(self, ends: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which matrix leads into each period after the last step of customers' histories.
+
+        Shape (passed, customer); `ends` are the last steps, `unseen` the periods after them.
+        """
+        passed = np.arange(int(unseen.max(initial=0)))[:, None]
+        last = len(self.model.profiles) - 1
+        if len(passed) and self.model.design.shape[1] > 0:
+            _, profile = np.unique(self.panel.covariates, axis=0, return_inverse=True)
+            return profile.ravel()[ends] + 0 * passed
+        return np.minimum(self.panel.period[ends] + passed, last)
+
+    def _last_histories(self) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """Return the customers with a history, and the latest one of each, (customer,)."""
+        customer = self.panel.customer
+        last = np.flatnonzero(np.append(np.diff(customer) != 0, True)[: len(customer)])
+        return customer[last], last
 
     def _space(self, histories: Histories, statistics: Statistics) -> MarkovSpace:
         return MarkovSpace.on(self.model, statistics, histories)
@@ -254,7 +281,7 @@ class _ByPeriod:
     begin_of, entry_of
         Initial shares and period of entry of each of these beginnings.
     gone
-        Customers seen to churn before each period, (period,).
+        Customers seen to churn before each period who have not returned by then, (period,).
     """
 
     histories: Histories
@@ -285,10 +312,11 @@ class _ByPeriod:
             profile=profile.ravel(),
             begin=begin.ravel(),
         )
-        last = panel.start[1:] - 1
-        left = panel.period[last][panel.may[last] == CHURNED]
-        seen = np.bincount(left, minlength=len(panel.periods))
-        gone = np.append(0.0, np.cumsum(seen)[:-1])
+        last, n = panel.start[1:] - 1, len(panel.periods)
+        seen = np.bincount(panel.period[last][panel.may[last] == CHURNED], minlength=n)
+        again = np.append(False, np.diff(panel.customer) == 0)[: len(first)]
+        back = np.bincount(panel.period[first][again], minlength=n)
+        gone = np.append(0.0, np.cumsum(seen)[:-1]) - np.cumsum(back)
         profile_of, period_of = pairs.T.astype(np.intp)
         begin_of, entry_of = entries.T.astype(np.intp)
         return cls(histories, profile_of, period_of, begin_of, entry_of, gone)

@@ -1,4 +1,8 @@
-"""Orders added up per customer and period."""
+"""Orders added up per customer and period.
+
+An order whose rows lie in several periods belongs to the first of them as a whole: a period with
+revenue and without an order would contradict itself.
+"""
 
 import datetime
 from dataclasses import dataclass
@@ -115,6 +119,14 @@ def periods_of(days: Days, every: Every) -> Ints:
     return days.astype("datetime64[M]").view("int64") // MONTHS[every]
 
 
+def _periods_of_orders(orders: Orders, every: Every) -> Ints:
+    """Return the period of the order that each row belongs to, that of its first row; (row,)."""
+    period = periods_of(orders.day, every)
+    first = np.full(int(orders.order.max(initial=-1)) + 1, np.iinfo(np.int64).max, dtype=np.int64)
+    np.minimum.at(first, orders.order, period)
+    return first[orders.order]
+
+
 def first_day(period: int, every: Every) -> np.datetime64:
     """Return the first day of a period."""
     return np.datetime64(period * MONTHS[every], "M").astype("datetime64[D]")
@@ -122,7 +134,7 @@ def first_day(period: int, every: Every) -> np.datetime64:
 
 def within_window(orders: Orders, window: Window) -> Orders:
     """Return the rows of the window, from each customer's first order on."""
-    period = periods_of(orders.day, window.every)
+    period = _periods_of_orders(orders, window.every)
     start = _first_orders(orders.customer, period, orders.net >= 0, len(orders.ids))
     kept = (period <= window.last) & (period >= start[orders.customer])
     return select(orders, np.flatnonzero(kept))
@@ -139,7 +151,7 @@ def aggregate(orders: Orders, window: Window) -> Cells:
         Its periods.
     """
     bought = orders.net >= 0
-    when = periods_of(orders.day, window.every)
+    when = _periods_of_orders(orders, window.every)
     first = _first_orders(orders.customer, when, bought, len(orders.ids))
     there = np.flatnonzero(first <= window.last)
     length = window.last - first[there] + 1
@@ -162,7 +174,7 @@ def aggregate(orders: Orders, window: Window) -> Cells:
         return np.bincount(pairs[0], minlength=n).astype(np.int64)
 
     amount = orders.amount
-    counted = _first_row_of_each(orders.order, row)
+    counted = _first_row_of_each(orders.order)
     n_orders = np.bincount(row[counted & bought], minlength=n).astype(np.int64)
     priced = distinct(orders.order, orders.net > 0)
     margin_known = bought & ~np.isnan(orders.margin)
@@ -202,13 +214,10 @@ def _first_orders(
     return first
 
 
-def _first_row_of_each(order: Ints, row: Ints) -> NDArray[np.bool_]:
-    """Mark one row of each order, in the earliest period that it stands in."""
-    sorting = np.lexsort((row, order))
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = np.diff(order[sorting]) != 0
+def _first_row_of_each(order: Ints) -> NDArray[np.bool_]:
+    """Mark one row of each order."""
     mask = np.zeros(len(order), dtype=bool)
-    mask[sorting[new]] = True
+    mask[np.unique(order, return_index=True)[1]] = True
     return mask
 
 

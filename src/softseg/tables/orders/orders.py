@@ -135,9 +135,10 @@ def read_order_rows(data: Any, roles: Roles, asked: Asked) -> Orders:
         How to read it.
     """
     ids = _texts(data[roles.columns["customer"]], asked.reading)
-    data, ids, opted_out = _without_objections(data, ids, asked.reading)
+    unclear: list[Fault] = []
+    data, ids, opted_out = _without_objections(data, ids, asked.reading, unclear)
     rows = np.arange(1, len(data) + 1, dtype=np.int64) if opted_out is None else opted_out[1]
-    found: list[Fault] = list(roles.faults)
+    found: list[Fault] = [*roles.faults, *unclear]
     faults = _Faults(rows, found)
     days = _read_days(data, "date", roles, asked, faults)
     amount = _read_amounts(data, "amount", roles, asked.reading, faults)
@@ -194,22 +195,25 @@ def _texts(column: Any, reading: ReadingSchema) -> list[str]:
 
 
 def _without_objections(
-    data: Any, ids: list[str], reading: ReadingSchema
+    data: Any, ids: list[str], reading: ReadingSchema, found: list[Fault]
 ) -> tuple[Any, list[str], tuple[int, NDArray[np.int64]] | None]:
     """Leave out every row of a customer who objects in any row, before anything is looked at."""
-    for column in data.columns:
-        if not names(str(column), "opt out"):
-            continue
+    columns = [column for column in data.columns if names(str(column), "opt out")]
+    if not columns:
+        return data, ids, None
+    objects: set[str] = set()
+    for column in columns:
         read = read_levels(data[column], reading)
-        if not all(folded(level) in (*YES, *NO) for level in read.levels):
-            continue
-        yes = np.array([*(folded(level) in YES for level in read.levels), False])[read.codes]
-        objects = {text for text, no in zip(ids, yes, strict=True) if no}
-        kept = np.flatnonzero([text not in objects for text in ids])
-        data = data.iloc[kept].reset_index(drop=True)
-        count = len(objects - {""})
-        return data, [ids[row] for row in kept], (count, kept.astype(np.int64) + 1)
-    return data, ids, None
+        meanings = [folded(level) for level in read.levels]
+        unclear = np.array([*(m not in (*YES, *NO) for m in meanings), False])[read.codes]
+        count, first = rows_of(unclear, np.arange(1, len(data) + 1))
+        if count:
+            found.append(Fault("orders_objection_unclear", column, count, first))
+        yes = np.array([*(meaning in YES for meaning in meanings), False])[read.codes]
+        objects |= {text for text, no in zip(ids, yes, strict=True) if no}
+    kept = np.flatnonzero([text not in objects for text in ids])
+    data = data.iloc[kept].reset_index(drop=True)
+    return data, [ids[row] for row in kept], (len(objects - {""}), kept.astype(np.int64) + 1)
 
 
 def _read_days(data: Any, role: str, roles: Roles, asked: Asked, faults: _Faults) -> Dates:

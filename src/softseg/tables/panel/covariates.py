@@ -100,8 +100,15 @@ def freeze_covariate(values: Array, levels: Sequence[str]) -> FrozenCovariate:
         Levels of a covariate that has some.
     """
     if levels:
-        return FrozenCovariate(levels=list(levels))
+        times = np.bincount(values.astype(np.intp), minlength=len(levels))
+        return FrozenCovariate(levels=list(levels), shares=(times / len(values)).tolist())
     return FrozenCovariate(centre=float(values.mean()), scale=float(values.std()) or 1.0)
+
+
+def means(names: Sequence[str], frozen: Mapping[str, FrozenCovariate]) -> Array:
+    """Return the means over the training panel of the numbers that `coded` returns; (number,)."""
+    parts = [frozen[name].shares[1:] if frozen[name].levels else [0.0] for name in names]
+    return np.array([number for part in parts for number in part])
 
 
 def coded(name: str, values: Array, frozen: FrozenCovariate) -> tuple[Array, tuple[str, ...]]:

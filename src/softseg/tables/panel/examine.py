@@ -130,7 +130,8 @@ def select(found: Examined, rows: NDArray[np.intp]) -> Examined:
 
 
 def _read_periods(column: Any, name: str, schema: Schema, found: Examined) -> Periods:
-    periods = read_periods(column, schema.reading)
+    known = migration_of(schema).step
+    periods = read_periods(column, schema.reading, known)
     bad = periods.unreadable
     example = shortened(column[bad].iloc[0]) if bad.any() else ""
     found.add("panel_period", name, bad, example=example)
@@ -139,11 +140,15 @@ def _read_periods(column: Any, name: str, schema: Schema, found: Examined) -> Pe
         other = shortened(column[periods.mixed].iloc[0])
         found.add("panel_period_mixed", name, periods.mixed, usual=usual, other=other)
     first, last = periods.ends
+    between = periods.between
+    example = shortened(column[between].iloc[0]) if between.any() else ""
+    said = {"example": example, "first": first, "step": periods.step}
+    found.add("panel_period_between", name, between, **said)
     if periods.length == 1:
         found.fault("panel_one_period", name, label=first)
     elif periods.length and not periods.usable:
         found.fault("panel_period_far", name, first=first, last=last, periods=periods.length)
-    elif periods.step > 1 and periods.length > 1:
+    elif periods.step > 1 and periods.length > 1 and known is None:
         found.fault("panel_period_step", name, "note", first=first, second=periods.labels[1])
     return periods
 

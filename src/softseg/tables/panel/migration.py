@@ -30,7 +30,8 @@ class FrozenCovariate(BaseModel):
     """What the training panel fixed for one covariate.
 
     A covariate with levels becomes one number per level but the first, which is the reference:
-    1 in this level, 0 otherwise. A number becomes (number − centre) / scale.
+    1 in this level, 0 otherwise; `shares` are those of the levels over all steps. A number becomes
+    (number − centre) / scale.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +39,7 @@ class FrozenCovariate(BaseModel):
     centre: float = 0.0
     scale: float = 1.0
     levels: list[str] = []
+    shares: list[float] = []
 
 
 class MigrationSchema(BaseModel):
@@ -63,6 +65,9 @@ class MigrationSchema(BaseModel):
     stay, strength
         Prior of transitions: the expected share that stays where it is from one period to the
         next, and how many customers this is worth.
+    step
+        How far apart the training panel's periods are, in the unit of their labels. Another panel
+        has the same periods, also where its rows are too few to show all of them.
     frozen
         What the training panel fixed for each covariate.
     """
@@ -78,6 +83,7 @@ class MigrationSchema(BaseModel):
     by_period: bool = False
     stay: float = Field(default=0.8, allow_inf_nan=False)
     strength: float = Field(default=20.0, allow_inf_nan=False)
+    step: int | None = Field(default=None, ge=1)
     frozen: dict[str, FrozenCovariate] = {}
 
     @model_validator(mode="after")

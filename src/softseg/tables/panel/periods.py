@@ -52,6 +52,8 @@ class Periods:
         Rows without a period that can be read; (row,).
     mixed
         Rows whose period is written in another way than most; (row,).
+    between
+        Rows whose period lies between two of a grid whose step was given; (row,).
     """
 
     number: NDArray[np.int64]
@@ -63,6 +65,7 @@ class Periods:
     kind: Kind
     unreadable: NDArray[np.bool_]
     mixed: NDArray[np.bool_]
+    between: NDArray[np.bool_]
 
     @property
     def usable(self) -> bool:
@@ -70,7 +73,7 @@ class Periods:
         return len(self.labels) > 0
 
 
-def read_periods(column: Any, reading: ReadingSchema) -> Periods:
+def read_periods(column: Any, reading: ReadingSchema, step: int | None = None) -> Periods:
     """Return a column of periods as numbers on a dense grid.
 
     Labels are whole numbers such as years, quarters, months or dates, which become months. The
@@ -83,16 +86,19 @@ def read_periods(column: Any, reading: ReadingSchema) -> Periods:
         A pandas column; (row,).
     reading
         Which cells count as empty.
+    step
+        Distance between two periods where it is known already.
     """
     read = read_levels(column, reading)
     parsed = [parse_period(level) for level in read.levels]
     kind = _most_frequent(parsed, read.codes)
     used = [found[1] for found in parsed if found is not None and found[0] == kind]
     first, last = (min(used), max(used)) if used else (0, -1)
-    step = math.gcd(*(value - first for value in used)) or 1
+    step = step or math.gcd(*(value - first for value in used)) or 1
     grid = range(first, last + 1, step)
     place = [(v[1] - first) // step if v is not None and v[0] == kind else -1 for v in parsed]
     mixed = [found is not None and found[0] != kind for found in parsed]
+    between = [v is not None and v[0] == kind and (v[1] - first) % step > 0 for v in parsed]
     return Periods(
         number=np.array([*place, -1], dtype=np.int64)[read.codes],
         labels=tuple(_label(v, kind) for v in grid) if len(grid) <= MOST_PERIODS else (),
@@ -103,6 +109,7 @@ def read_periods(column: Any, reading: ReadingSchema) -> Periods:
         kind=kind,
         unreadable=np.array([*(found is None for found in parsed), True])[read.codes],
         mixed=np.array([*mixed, False])[read.codes],
+        between=np.array([*between, False])[read.codes],
     )
 
 

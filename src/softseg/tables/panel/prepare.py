@@ -87,7 +87,8 @@ def _prepared(found: ExaminedPanel, schema: Schema) -> Panel:
     if not (rows and spans and steps and periods and found.table):
         raise DataError(Fault("panel_nobody", None).text(schema.language))
     frozen = _freeze(found, schema)
-    migration = migration_of(schema).model_copy(update={"frozen": frozen})
+    update = {"frozen": frozen, "step": periods.step}
+    migration = migration_of(schema).model_copy(update=update)
     table = freeze(found.table, schema.model_copy(update={"migration": migration}))
     source = steps.source
     observed = source >= 0
