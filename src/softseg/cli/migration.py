@@ -224,17 +224,17 @@ def _print_projection(
     found: "xr.Dataset", names: list[str], horizon: int, language: str, value: str | None
 ) -> None:
     stops = sorted({round(horizon * i / STOPS) for i in range(STOPS + 1)})
-    heads = [say("project.head", language), *(_state(name, language) for name in names)]
-    if value is not None:
-        heads.append(say("project.money", language, value=value))
-    rows = []
+    head = say("project.head", language)
+    rows, money = [], []
     for h in stops:
-        at = found.sel(horizon=h)
+        at, ahead = found.sel(horizon=h), number(int(h), language)
         cells = [_spread(at.sel(state=name), "customers", language) for name in names]
+        rows.append([ahead, *cells])
         if value is not None:
-            cells.append(_spread(at, "money_total", language))
-        rows.append([number(int(h), language), *cells])
-    print_table(heads, rows, numbers=True)
+            money.append([ahead, _spread(at, "money_total", language)])
+    print_table([head, *(_state(name, language) for name in names)], rows, numbers=True)
+    if value is not None:
+        print_table([head, say("project.money", language, value=value)], money, numbers=True)
 
 
 def _spread(found: "xr.Dataset", what: str, language: str) -> str:
