@@ -11,6 +11,7 @@ from softseg.cli import app
 from softseg.names import CHURNED
 from softseg.results.exports import write_csv
 from softseg.runs.migrate import renamed
+from softseg.tables.schema import ValueSchema
 
 FLAGS = ["--segments", "3", "--draws", "300", "--tune", "100", "--starts", "4"]
 
@@ -20,8 +21,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a panel, its schema, and the run made from them."""
     where = tmp_path_factory.mktemp("migration")
     found = small_synthetic()
-    found.frame.to_csv(where / "panel.csv", index=False)
-    (where / "panel.toml").write_text(found.schema.to_toml(), encoding="utf-8")
+    frame = found.frame.assign(revenue=found.frame["orders"] * 10.0)
+    frame.to_csv(where / "panel.csv", index=False)
+    schema = found.schema.model_copy(update={"value": {"revenue": ValueSchema()}})
+    (where / "panel.toml").write_text(schema.to_toml(), encoding="utf-8")
     result = run("migrate", where / "panel.csv", "--schema", where / "panel.toml", *FLAGS,
                  "--out", where / "run")  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -73,6 +76,26 @@ def test_warning_of_churn_names_customers_in_the_file_alone(folder: Path, tmp_pa
     assert not any(name in result.output for name in listed["customer"])
 
 
+def test_money_asked_for_is_shown(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "ahead.csv"
+    result = run("project", folder / "run", "--horizon", 2, "--value", "revenue", "--out", target)
+    assert result.exit_code == 0
+    assert "revenue, all states" in result.output
+    last = pd.read_csv(target).query("horizon == 2")
+    assert f"{last['money_mean'].sum():,.0f} (" in result.output
+
+
+def test_a_warning_of_unseen_churn_says_who_may_have_gone(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "list.csv"
+    arguments = ("warn", folder / "run", folder / "panel.csv", "--out", target)
+    assert "the column churned" not in run(*arguments).output
+    monkeypatch.setattr("softseg.cli.migration.UNSEEN", ("observed",))
+    assert "the column churned" in run(*arguments).output
+    assert pd.read_csv(target)["churned"].between(0.0, 1.0).all()
+
+
 def test_warning_of_downgrade_needs_an_order(folder: Path) -> None:
     result = run("warn", folder / "run", folder / "panel.csv", "--of", "downgrade")
     assert result.exit_code == 2
@@ -98,7 +121,7 @@ def test_a_folder_of_another_kind_is_refused(folder: Path, tmp_path: Path) -> No
 
 
 def test_inputs_are_not_overwritten(folder: Path, tmp_path: Path) -> None:
-    frame = small_synthetic().frame
+    frame = pd.read_csv(folder / "panel.csv")
     frame.to_csv(tmp_path / "states.csv", index=False)
     result = run("migrate", tmp_path / "states.csv", "--schema", folder / "panel.toml", *FLAGS,
                  "--out", tmp_path)  # fmt: skip

@@ -43,7 +43,7 @@ def test_invoices_become_a_panel(reference_data: Callable[[str], Path], tmp_path
     assert made["orders"].sum() == len(used)
     assert made["revenue"].sum() == pytest.approx(used["TotalPrice"].sum(), abs=0.5)
     told = call("check", panel, "--schema", schema)
-    assert "4,297 histories with 32,467 steps" in told
+    assert "4,297 histories (one stay of one customer each), together 32,467 periods" in told
     used_schema = Schema.from_toml(schema)
     ready = prepare_panel(read_table(panel, used_schema.reading), used_schema)
     assert ready.table.columns["orders"].sum() == len(used)

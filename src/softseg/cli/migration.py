@@ -119,7 +119,7 @@ def project(
     names = [str(name) for name in found["state"].values]
     target = out_file or run.folder / "projection.csv"
     write_csv(target, projection_frame(found, names), spoken)
-    _print_projection(found, names, horizon, spoken)
+    _print_projection(found, names, horizon, spoken, value)
     out(say(f"project.cohort.{found.attrs['cohort']}", spoken))
     out(say("migrate.written", spoken, path=str(target)))
 
@@ -163,6 +163,8 @@ def warn(
         name: number(int(found.attrs[name]), spoken) for name in ("customers", "left", "horizon")
     }
     out(say(f"warn.done.{of}", spoken, **counts))
+    if of == "churn" and str(model.posterior_.attrs["churn"]) in UNSEEN:
+        out(say("warn.unseen", spoken))
     out(say("migrate.written", spoken, path=str(target)))
 
 
@@ -215,24 +217,29 @@ def _print_transitions(found: "xr.Dataset", language: str) -> None:
         if name != CHURNED
     ]
     print_table([say("migrate.from_to", language), *said], rows)
+    out(say("migrate.reading", language))
 
 
-def _print_projection(found: "xr.Dataset", names: list[str], horizon: int, language: str) -> None:
+def _print_projection(
+    found: "xr.Dataset", names: list[str], horizon: int, language: str, value: str | None
+) -> None:
     stops = sorted({round(horizon * i / STOPS) for i in range(STOPS + 1)})
-    heads = [say("project.head", language), *(_state(name, language) for name in names)]
-    rows = []
+    head = say("project.head", language)
+    rows, money = [], []
     for h in stops:
-        at = found.sel(horizon=h)
-        cells = []
-        for name in names:
-            one = at.sel(state=name)
-            figures = [
-                number(float(one[f"customers_{e}"]), language, 0)
-                for e in ("mean", "lower", "upper")
-            ]
-            cells.append("{} ({}–{})".format(*figures))
-        rows.append([number(int(h), language), *cells])
-    print_table(heads, rows, numbers=True)
+        at, ahead = found.sel(horizon=h), number(int(h), language)
+        cells = [_spread(at.sel(state=name), "customers", language) for name in names]
+        rows.append([ahead, *cells])
+        if value is not None:
+            money.append([ahead, _spread(at, "money_total", language)])
+    print_table([head, *(_state(name, language) for name in names)], rows, numbers=True)
+    if value is not None:
+        print_table([head, say("project.money", language, value=value)], money, numbers=True)
+
+
+def _spread(found: "xr.Dataset", what: str, language: str) -> str:
+    figures = [number(float(found[f"{what}_{e}"]), language, 0) for e in ("mean", "lower", "upper")]
+    return "{} ({}–{})".format(*figures)
 
 
 def _warning_row(found: "xr.Dataset", i: int, language: str) -> list[str]:

@@ -19,10 +19,9 @@ from softseg.likelihood.statistics import Statistics, reduce
 from softseg.models.latent_markov import LatentMarkov, specify_markov, sticky
 from softseg.models.mixture import Values
 from softseg.tables.check import check_rows
-from softseg.tables.panel.migration import MigrationSchema
+from softseg.tables.panel.examine import migration_of
 from softseg.tables.panel.panel import Panel
 from softseg.tables.prepare import refuse_and_warn
-from softseg.tables.schema import Schema
 
 
 @dataclass(frozen=True)
@@ -77,26 +76,10 @@ class MarkovFit(Sampled):
         return self.mixture
 
 
-def migration_entry(schema: Schema) -> MigrationSchema:
-    """Return the schema's entry on migration.
-
-    Raises
-    ------
-    SchemaError
-        Where it has none.
-    """
-    if schema.migration is None:
-        raise SchemaError(
-            "Add an entry [migration] to the schema: it says how customers leave, for instance "
-            'churn = "observed" with churned = "left".'
-        )
-    return schema.migration
-
-
 def lay_out(panel: Panel) -> Layout:
     """Return a panel as the kernel reads it."""
     statistics = reduce(panel.table)
-    entry = migration_entry(panel.schema)
+    entry = migration_of(panel.schema)
     profile, profiles, design = None, ("all",), None
     if entry.by_period and len(panel.periods) > 1:
         profile = np.maximum(panel.period - 1, 0)
@@ -121,7 +104,7 @@ def lay_out(panel: Panel) -> Layout:
 
 def model_for(panel: Panel, layout: Layout, n_segments: int) -> LatentMarkov:
     """Return the latent Markov model of a panel with a given number of segments."""
-    entry = migration_entry(panel.schema)
+    entry = migration_of(panel.schema)
     churns = entry.churn != "none"
     return specify_markov(
         panel.schema,

@@ -21,6 +21,7 @@ from softseg.models.mixture import Values
 from softseg.names import (
     ASSIGNED,
     CHAIN,
+    CHURNED,
     CLASSIFICATION_ERROR,
     DRAW,
     PERIOD,
@@ -35,7 +36,6 @@ Way = Literal["joint", "three_step", "observed"]
 BEGINNING: Final = "beginning"
 """Dimension of the initial shares where covariates explain them."""
 COVARIATE_PROFILE: Final = "covariate_profile"
-CHURNED_STATE: Final = "churned"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Migration:
         model, k = self.model, self.model.n_segments
         begin, moves = chains(model, self.draws.values)
         lead, segments = (CHAIN, DRAW), np.arange(1, k + 1)
-        states = [*map(str, segments), *([CHURNED_STATE] if model.churns else [])]
+        states = [*map(str, segments), *([CHURNED] if model.churns else [])]
         coordinates: dict[str, Any] = {
             CHAIN: np.arange(begin.shape[0]),
             DRAW: np.arange(begin.shape[1]),

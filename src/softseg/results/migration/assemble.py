@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from softseg.families.base import Array
-from softseg.inference.markov.fit import Layout, MarkovFit, as_rows, migration_entry
+from softseg.inference.markov.fit import Layout, MarkovFit, as_rows
 from softseg.models.latent_markov import LatentMarkov, prior_lifetime, sticky
 from softseg.models.mixture import Values
 from softseg.names import (
@@ -46,6 +46,7 @@ from softseg.results.tree import (
     set_attribute,
     values_from_tree,
 )
+from softseg.tables.panel.examine import migration_of
 from softseg.tables.panel.panel import Panel
 from softseg.tables.schema import Schema
 
@@ -282,13 +283,13 @@ def _stacked(array: xr.DataArray) -> np.ndarray:
 
 def prior_rows(schema: Schema, model: LatentMarkov) -> Array:
     """Return the concentrations of the prior of transitions, (segment, state)."""
-    entry = migration_entry(schema)
+    entry = migration_of(schema)
     return sticky(model.n_segments, model.churns, entry.stay, entry.strength)
 
 
 def _attributes(fit: MarkovFit) -> dict[str, Any]:
     key, said = fit.reason
-    entry = migration_entry(fit.panel.schema)
+    entry = migration_of(fit.panel.schema)
     alpha = prior_rows(fit.panel.schema, fit.model)
     implied = float(prior_lifetime(alpha).mean()) if fit.model.churns else float("inf")
     return {

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from softseg.families.base import Array
-from softseg.inference.markov.fit import Layout, migration_entry
+from softseg.inference.markov.fit import Layout
 from softseg.inference.markov.space import MarkovSpace, emissions
 from softseg.likelihood.histories import CHURNED, Histories, histories_of
 from softseg.likelihood.markov import (
@@ -32,6 +32,7 @@ from softseg.models.mixture import Values
 from softseg.models.plan import theta_of
 from softseg.names import CUSTOMER, PERIOD, SAMPLE, STATE, STATE_TO
 from softseg.tables.panel.covariates import means
+from softseg.tables.panel.examine import migration_of
 from softseg.tables.panel.panel import Panel
 
 NUMBERS: Final = 20_000_000
@@ -83,7 +84,7 @@ class States:
         """
         model = self.model
         if model.design.shape[1] > 0:
-            entry = migration_entry(self.panel.schema)
+            entry = migration_of(self.panel.schema)
             mean = np.append(1.0, means(entry.transition, entry.frozen))
             model = replace(model, design=mean[None], profiles=("means",))
         return self._matrices(model).mean(PERIOD)
@@ -316,7 +317,7 @@ class _ByPeriod:
         seen = np.bincount(panel.period[last][panel.may[last] == CHURNED], minlength=n)
         again = np.append(False, np.diff(panel.customer) == 0)[: len(first)]
         back = np.bincount(panel.period[first][again], minlength=n)
-        gone = np.append(0.0, np.cumsum(seen)[:-1]) - np.cumsum(back)
+        gone = (np.append(0, np.cumsum(seen)[:-1]) - np.cumsum(back)).astype(float)
         profile_of, period_of = pairs.T.astype(np.intp)
         begin_of, entry_of = entries.T.astype(np.intp)
         return cls(histories, profile_of, period_of, begin_of, entry_of, gone)
