@@ -129,6 +129,7 @@ def test_inputs_are_not_overwritten(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "states.csv").read_text().startswith("customer")
 
 
+@pytest.mark.slow
 def test_a_folder_is_repeated_and_written_again(folder: Path, tmp_path: Path) -> None:
     result = run("rerun", folder / "run", "--out", tmp_path / "again")
     assert result.exit_code == 0, result.output

@@ -138,6 +138,7 @@ def naive_posterior(fitted):
     return {name: found[name].to_numpy() for name in kept}
 
 
+@pytest.mark.slow
 def test_nuts_gibbs_and_a_naive_model_have_the_same_posterior(
     fitted, native, graph, naive_posterior
 ):

@@ -190,6 +190,7 @@ def test_large_tables_take_a_first_look_with_fewer_draws(monkeypatch):
     np.testing.assert_allclose(quick[full < 0.01], full[full < 0.01], atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_right_model_is_seldom_accused():
     pairs, singles, bad = [], [], 0
     for seed in range(10):

@@ -55,8 +55,8 @@ def run(table, log_prior, concentration, *, n_draws=4000, n_chains=2, seed=1, **
     ("k", "e0", "pairs"),
     [
         (2, 1.0, (0.707634, 0.262962)),
-        (3, 1.0, (0.548100, 0.158134)),
-        (3, 0.1, (0.758283, 0.471504)),
+        pytest.param(3, 1.0, (0.548100, 0.158134), marks=pytest.mark.slow),
+        pytest.param(3, 0.1, (0.758283, 0.471504), marks=pytest.mark.slow),
     ],
 )
 def test_enumerated_posteriors_of_ten_rows(k, e0, pairs):
@@ -112,7 +112,9 @@ def _partitions(n, most):
     yield from grow([], 0)
 
 
-@pytest.mark.parametrize("concentration", [static(0.5), Concentration(True, 1.5)])
+@pytest.mark.parametrize(
+    "concentration", [static(0.5), pytest.param(Concentration(True, 1.5), marks=pytest.mark.slow)]
+)
 def test_unknown_number_of_segments_against_enumeration(concentration):
     log_prior = np.log([0.4, 0.3, 0.2, 0.1])
     expected = enumerate_occupied(
@@ -189,6 +191,7 @@ def test_a_prior_that_ends_too_early_is_refused():
         list(sweeps)
 
 
+@pytest.mark.slow
 def test_values_have_the_same_number_by_evidence(reference_data):
     """K uniform, shares Dirichlet(1): bridge sampling of each K is a second way to P(K | data)."""
     table = answers(reference_data("values.csv"))

@@ -68,7 +68,7 @@ def test_the_density_is_that_of_the_space_without_jacobians(
 
 
 @pytest.mark.parametrize(("churn", "logit"), [("silent", False), ("observed", True)])
-@pytest.mark.parametrize("mode", [PYTHON, "NUMBA"])
+@pytest.mark.parametrize("mode", [PYTHON, pytest.param("NUMBA", marks=pytest.mark.slow)])
 def test_the_gradient_is_that_of_the_space(churn: str, logit: bool, mode: Any) -> None:
     space = space_of(churn, logit)
     model = build_latent_markov(space.model, space.statistics, space.histories)

@@ -84,7 +84,12 @@ def test_numbers_that_were_fitted_are_not_fitted_again(
     assert not (folder / FITTED).exists()
 
 
-@pytest.mark.parametrize("change", ["key", "options", "file", "manifest", "note", "list", "text"])
+RARE = ("file", "manifest", "note", "list", "text")
+
+
+@pytest.mark.parametrize(
+    "change", ["key", "options", *(pytest.param(change, marks=pytest.mark.slow) for change in RARE)]
+)
 def test_only_what_the_same_study_has_fitted_counts(tmp_path: Path, change: str) -> None:
     folder = tmp_path / "segments-2"
     table, schema = write_small(tmp_path)

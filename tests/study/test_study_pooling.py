@@ -75,6 +75,7 @@ def test_pooling_takes_samples_by_weight() -> None:
     assert float(alone["value_lots"].max()) < 50
 
 
+@pytest.mark.slow
 def test_several_numbers_give_totals_only(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

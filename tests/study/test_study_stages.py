@@ -360,6 +360,7 @@ def test_a_failed_gate_leaves_no_money(tmp_path: Path) -> None:
     assert not names & {"study.csv", "customers_first.csv"}
 
 
+@pytest.mark.slow
 def test_means_are_asked_for_by_name(base: Path) -> None:
     change(base / "study.toml", "seed = 5", "seed = 5\nplug_in = true")
     result = run(base)

@@ -120,8 +120,12 @@ def test_example_recalculates_as_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"margin_uplift": 2.2}, {"discount_rate": 11.5, "project_cost": 333_000.0}],
-    ids=["another effect", "another cost and rate"],
+    [
+        pytest.param({"margin_uplift": 2.2}, marks=pytest.mark.slow, id="another effect"),
+        pytest.param(
+            {"discount_rate": 11.5, "project_cost": 333_000.0}, id="another cost and rate"
+        ),
+    ],
 )
 def test_example_recalculates_changed_cells(
     change: dict[str, float], only: Only, tmp_path: Path
@@ -153,9 +157,9 @@ OTHER_VALUES = {
 
 @pytest.mark.parametrize(
     "change",
-    [pytest.param({}, marks=pytest.mark.slow, id="as written"),
-     pytest.param(OTHER_VALUES, id="other values")],
+    [pytest.param({}, id="as written"), pytest.param(OTHER_VALUES, id="other values")],
 )  # fmt: skip
+@pytest.mark.slow
 def test_every_role_and_effect_recalculates(
     change: dict[str, float], only: Only, tmp_path: Path
 ) -> None:
