@@ -82,6 +82,7 @@ def test_too_many_levels_of_a_covariate() -> None:
     ("n", "x", "migration", "code", "count", "words"),
     [
         ([1, 0, 2, 1, 0], [1.0, 7.0, 3.0, 4.0, None], SILENT, "panel_filled", 1, "Empty the col"),
+        ([1, 2, 3, 0, 0], [1.0, 2.0, 3.0, 7.0, None], GONE, "panel_filled", 1, "Empty the col"),
         ([1, None, 2, 1, 0], [1.0, 7.0, 3.0, 4.0, None], SILENT, "panel_activity_empty", 1, "0"),
         ([2, 2, 2, 2, 2], X, SILENT, "panel_activity_constant", 0, "another indicator"),
         ([0, 0, 2, 1, 1], X, GONE, "panel_never_active", 0, "left out: 1"),
@@ -98,6 +99,11 @@ def test_faulty_activity(
     fault = found(columns, migration, n="poisson", x="gaussian")[code]
     assert fault.count == count
     assert words in fault.text()
+
+
+def test_a_pause_that_has_ended_may_hold_values() -> None:
+    columns = {"k": K, "t": T, "n": [1, 2, 3, 0, 1], "x": X}
+    assert "panel_filled" not in found(columns, GONE, n="poisson", x="gaussian")
 
 
 def test_many_gaps_are_a_warning_and_late_entry_is_nothing() -> None:

@@ -15,7 +15,15 @@ from softseg.tables.columns import read_levels
 from softseg.tables.examine import NO, Examined, check_content, examine
 from softseg.tables.frames import to_pandas
 from softseg.tables.panel.covariates import Covariate, read_covariate, spread
-from softseg.tables.panel.histories import Rows, Spans, Steps, find_spans, find_steps, returns
+from softseg.tables.panel.histories import (
+    Rows,
+    Spans,
+    Steps,
+    find_spans,
+    find_steps,
+    last_activity,
+    returns,
+)
 from softseg.tables.panel.migration import COUNTS, MigrationSchema
 from softseg.tables.panel.periods import Periods, read_periods
 from softseg.tables.schema import YES, Schema
@@ -226,11 +234,14 @@ def _check_rows(panel: ExaminedPanel, migration: MigrationSchema, schema: Schema
     if not unread:
         unknown = _marked(panel.used[unknown], found)
         found.add("panel_activity_empty", migration.activity, unknown)
-    if migration.churn != "silent":
+    if migration.churn not in ("silent", "inactivity"):
         return
+    perhaps_gone = activity == 0
+    if migration.churn == "inactivity":
+        perhaps_gone &= rows.period > last_activity(rows)[rows.customer]
     for name, entry in schema.indicators.items():
         if entry.family not in COUNTING and name in found.columns:
-            filled = (activity == 0) & ~np.isnan(found.columns[name][panel.used])
+            filled = perhaps_gone & ~np.isnan(found.columns[name][panel.used])
             filled = _marked(panel.used[filled], found)
             found.add("panel_filled", name, filled, activity=migration.activity)
 

@@ -115,7 +115,7 @@ def find_spans(rows: Rows, churn: Churn, after: int | None = None) -> Spans:
     kept = np.flatnonzero(known >= 0)
     if churn == "silent":
         last = np.full_like(known, rows.n_periods - 1)
-        known = np.maximum(_extreme(rows, rows.active, np.maximum, -1), first)
+        known = np.maximum(last_activity(rows), first)
     return Spans(kept, first[kept], last[kept], known[kept], churned[kept])
 
 
@@ -173,6 +173,11 @@ def latest_rows(rows: Rows, customer: Ints, period: Ints) -> Ints:
     """Return the last row up to each period; a row of another customer where there is none."""
     wanted = customer * rows.n_periods + period
     return np.searchsorted(_keys(rows), wanted, side="right").astype(np.int64) - 1
+
+
+def last_activity(rows: Rows) -> Ints:
+    """Return the last period with activity of each customer, −1 where there is none; (customer,)."""
+    return _extreme(rows, rows.active, np.maximum, -1)
 
 
 def _keys(rows: Rows) -> Ints:
