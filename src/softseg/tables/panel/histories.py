@@ -176,7 +176,7 @@ def latest_rows(rows: Rows, customer: Ints, period: Ints) -> Ints:
 
 
 def last_activity(rows: Rows) -> Ints:
-    """Return the last period with activity of each customer, −1 where there is none; (customer,)."""
+    """Return each customer's last period with activity, −1 where there is none; (customer,)."""
     return _extreme(rows, rows.active, np.maximum, -1)
 
 
