@@ -21,7 +21,9 @@ ROW = 0.62
 
 
 @style.styled
-def transition_map(table: xr.Dataset, language: str = "en") -> "Figure":
+def transition_map(
+    table: xr.Dataset, language: str = "en", words: str = "migration.figure"
+) -> "Figure":
     """Return the transition matrix as a map of cells.
 
     Parameters
@@ -30,6 +32,9 @@ def transition_map(table: xr.Dataset, language: str = "en") -> "Figure":
         Result of `softseg.results.migration.transitions`, of one period and one profile.
     language
         ``en`` or ``de``.
+    words
+        How the texts begin that say what rows, columns and cells are; by default those of steps
+        from one period to the next.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -53,14 +58,14 @@ def transition_map(table: xr.Dataset, language: str = "en") -> "Figure":
     axes.set_yticks(range(n_rows), style.wrapped_all(labels[:n_rows], 20))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(say("migration.figure.to", language), labelpad=6)
-    axes.set_ylabel(say("migration.figure.from", language))
+    axes.set_xlabel(say(f"{words}.to", language), labelpad=6)
+    axes.set_ylabel(say(f"{words}.from", language))
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
     if periods:
         _periods(axes, table, n_rows, language)
-    text = say("migration.figure.cell_key", language)
+    text = say(f"{words}.cell_key", language)
     figure.text(2.0 / style.WIDTH, 0.1 / (1.45 + ROW * n_rows), text, fontsize=8, color=style.SOFT)
     return figure
 
