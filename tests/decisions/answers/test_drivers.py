@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
-from softseg.decisions.answers.drivers import evidence_share, tornado, what_drives
+from moving_builders import MONTH, STAY, with_panel
+from segment_builders import VOLUME, programme, simulation
+from softseg.decisions.answers.drivers import MOVES, evidence_share, tornado, what_drives
 from softseg.decisions.inputs.schema import Assumptions
 from softseg.decisions.model.simulate import RoiModel
+from softseg.decisions.segments.split import split
 
 
 def model(rank: float | None = None, *, uncertain: bool = True) -> RoiModel:
@@ -175,3 +178,20 @@ def test_one_replicate_has_no_errors():
     assert what_drives(simulation).share_error.isnull().all()
     assert evidence_share(simulation).judgement_error.isnull().all()
     assert tornado(simulation).npv_error.sel(kind="set").isnull().all()
+
+
+def test_with_a_panel_moves_are_among_what_drives():
+    plan = programme({"A": {"more": VOLUME | {"low": 4.0, "high": 6.0}}})
+    panel = with_panel(rows=MONTH, concentration=80.0)
+    sim = simulation(panel, plan, {}, n_draws=1024)
+    found = split(sim)["share"]
+    fitted = 1.0 - float(found.sel(block="judgement"))
+    moving = float(found.sel(block=["migration", "chance"]).sum())
+    assert moving > 0.1
+    drives = what_drives(sim.whole)
+    assert float(drives["share"].sel(input=MOVES)) == pytest.approx(moving, abs=0.05)
+    assert drives.attrs["unexplained"] < 0.02
+    evidence = evidence_share(sim.whole)["share"].sel(outcome="npv")
+    assert float(evidence.sel(evidence="own_posterior")) == pytest.approx(fitted, abs=0.05)
+    still = what_drives(simulation(with_panel(rows=STAY), plan, {}).whole)
+    assert MOVES not in still["input"].values

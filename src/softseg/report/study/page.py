@@ -134,10 +134,10 @@ def _data_line(facts: StudyFacts, customers: str) -> str:
     """Return of how many customers the study is."""
     every = facts.every
     values = {"customers": customers, "indicators": len(every.indicators)}
-    periods = every.attribute("periods")
-    if not periods:
+    if not facts.findings.has_panel:
         return every.say("report.data.customers", **values)
-    return facts.say("data.panel", last=clean(periods[-1]), **values)
+    last = clean(every.attribute("periods")[-1])
+    return facts.say("data.panel", last=last, **values)
 
 
 def _segments(facts: StudyFacts) -> dict[str, Any]:
