@@ -44,7 +44,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyResult]:
         ({"number = 2": "number = 2\ncompare = [1, 2]"}, "Leave out compare"),
         ({"[fit]": "[migration.inflow.Other]\nvalue = 3.0\n\n[fit]"}, "Name a segment out of"),
         ({"[fit]": "[migration.inflow.Busy]\nlow = 3.0\n\n[fit]"}, "new customers of a year"),
-        ({"[fit]": "[migration.inflow]\nBusy = 3.0\n\n[fit]"}, "Busy, line 57: Give the new cust"),
+        ({"[fit]": "[migration.inflow]\nBusy = 3.0\n\n[fit]"}, "Busy, line 56: Give the new cust"),
         ({'to = "churned"': 'to = "Nobody"'}, "keep.to, line 40: Name where customers go"),
         ({'to = "churned"': 'to = "Busy"'}, "keep.to, line 40: Name where customers go"),
         ({'to = "churned"\n': ""}, "keep.*: Say where customers go"),

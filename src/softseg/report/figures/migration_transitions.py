@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ROW = 0.62
 """Height of a row in inches."""
+ACROSS = 100
+"""Characters that the heads of all columns have together."""
 
 
 @style.styled
@@ -54,7 +56,7 @@ def transition_map(
             band = Band(mean[row, column], lower[row, column], upper[row, column])
             _cell(axes, row, column, band, language)
         _frame(axes, row)
-    axes.set_xticks(range(len(names)), style.wrapped_all(labels, 16))
+    axes.set_xticks(range(len(names)), style.wrapped_all(labels, ACROSS // len(names)))
     axes.set_yticks(range(n_rows), style.wrapped_all(labels[:n_rows], 20))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
