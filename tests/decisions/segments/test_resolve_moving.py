@@ -18,12 +18,12 @@ KEEP: dict[str, Any] = {"role": "revenue_effect", "effect": "transition", "unit"
                         "to": ("churned",)}  # fmt: skip
 
 
-def plan(fee: float, volume: dict[str, float], keep: dict[str, float]) -> Programme:
-    """Return a programme of which it is open whether it pays."""
-    costs = {"role": "one_off_cost", "unit": "EUR", "value": fee}
+def plan(volume: dict[str, float], keep: dict[str, float]) -> Programme:
+    """Return a programme of which it is open whether it pays: it costs what it brings."""
+    first, second = ({"role": "one_off_cost", "unit": "EUR", "value": fee} for fee in (2.6, 10.6))
     return programme({
-        "A": {"more": VOLUME | volume, "fee": costs},
-        "B": {"keep": KEEP | keep, "fee": costs},
+        "A": {"more": VOLUME | volume, "fee": first},
+        "B": {"keep": KEEP | keep, "fee": second},
     })  # fmt: skip
 
 
@@ -49,9 +49,16 @@ def worth_of(net: np.ndarray) -> float:
     return float(best_worth(net).mean() - best_worth(net.mean(axis=1)))
 
 
+def test_transitions_vary_where_nothing_about_today_does() -> None:
+    panel = with_panel(known_segments(), MONTH, concentration=60.0)
+    sim = simulation(panel, plan({"value": 5.0}, {"value": 40.0}), {})
+    assert sim.whole.draws.sample is not None
+    assert sim.whole.outcome().npv.std() > 0.0
+
+
 def test_where_nothing_else_is_open_the_transitions_are_everything() -> None:
     panel = with_panel(known_segments(), MONTH, concentration=60.0)
-    sim = simulation(panel, plan(3.6, {"value": 5.0}, {"value": 40.0}), {})
+    sim = simulation(panel, plan({"value": 5.0}, {"value": 40.0}), {})
     found = resolve(sim)
     by_hand = worth_of(rows(sim))
     assert by_hand > 0.02
@@ -60,7 +67,7 @@ def test_where_nothing_else_is_open_the_transitions_are_everything() -> None:
     assert float(one["evppi"]) == pytest.approx(by_hand, rel=0.02)
     assert list(found["block"].values) == ["parameters", "membership", "judgement", "migration"]
     assert float(found["evppi"].sel(block="judgement")) == pytest.approx(0.0, abs=1e-12)
-    assert sentence(found, "en").startswith(
+    assert sentence(found.assign(targeting=0.0), "en").startswith(
         "If you could resolve one thing, resolve this: how often customers move and leave;"
     )
     assert block_label(found, "migration", "de") == "wie oft Kunden wechseln und gehen"
@@ -68,7 +75,7 @@ def test_where_nothing_else_is_open_the_transitions_are_everything() -> None:
 
 def test_beside_judgement_it_is_the_mean_over_it_that_counts() -> None:
     panel = with_panel(known_segments(24), MONTH, concentration=60.0)
-    levers = plan(3.6, {"low": 2.0, "high": 8.0}, {"low": 20.0, "high": 60.0})
+    levers = plan({"low": 2.0, "high": 8.0}, {"low": 20.0, "high": 60.0})
     sim = simulation(panel, levers, {}, n_draws=4096)
     found = resolve(sim, n_draws=4096)
     net, sample = rows(sim), sim.whole.draws.sample
@@ -84,7 +91,7 @@ def test_beside_judgement_it_is_the_mean_over_it_that_counts() -> None:
 
 
 def test_where_everybody_stays_there_is_nothing_to_know() -> None:
-    levers = plan(3.6, {"low": 2.0, "high": 8.0}, {"low": 20.0, "high": 60.0})
+    levers = plan({"low": 2.0, "high": 8.0}, {"low": 20.0, "high": 60.0})
     found = resolve(simulation(with_panel(value_table(), STAY), levers))
     assert float(found["evppi"].sel(block="migration")) == 0.0
 
