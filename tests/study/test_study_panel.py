@@ -45,10 +45,10 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyResult]:
         ({"[fit]": "[migration.inflow.Other]\nvalue = 3.0\n\n[fit]"}, "Name a segment out of"),
         ({"[fit]": "[migration.inflow.Busy]\nlow = 3.0\n\n[fit]"}, "new customers of a year"),
         ({"[fit]": "[migration.inflow]\nBusy = 3.0\n\n[fit]"}, "Busy, line 56: Give the new cust"),
-        ({'to = "churned"': 'to = "Nobody"'}, "keep.to, line 40: Name where customers go"),
-        ({'to = "churned"': 'to = "Busy"'}, "keep.to, line 40: Name where customers go"),
+        ({'to = "churned"': 'to = "Nobody"'}, "keep.to, line 33: Name where customers go"),
+        ({'to = "churned"': 'to = "Busy"'}, "keep.to, line 33: Name where customers go"),
         ({'to = "churned"\n': ""}, "keep.*: Say where customers go"),
-        ({'to = "churned"': 'to = "churned"\nfreed = "x"'}, "line 41: Choose one of stay, prop"),
+        ({'to = "churned"': 'to = "churned"\nfreed = "x"'}, "line 34: Choose one of stay, prop"),
     ],
 )
 def test_what_a_study_with_a_panel_does_not_take(
