@@ -63,7 +63,8 @@ def _customers(page: Page, seen: Seen, found: xr.Dataset) -> None:
         if k in seen.hidden:
             continue
         both = [found.sel({"segment": k, PROGRAMME: name}) for name in (BASELINE, PROGRAMME)]
-        if np.array_equal(*(one["customers_mean"].to_numpy() for one in both)):
+        base, plan = (one["customers_mean"].to_numpy() for one in both)
+        if np.array_equal(base, plan):
             both = both[:1]
         for one in both:
             programme = str(one[PROGRAMME].item())
