@@ -18,6 +18,7 @@ def with_panel(
     concentration: float = 400.0,
     per_year: int = 12,
     seed: int = 3,
+    names: tuple[str, ...] = STATES,
 ) -> xr.Dataset:
     """Return a value table with transitions, drawn around some rows; certain rows stay so."""
     table = value_table() if table is None else table
@@ -29,11 +30,10 @@ def with_panel(
     all_of = table.sel(rule="programme").sum("assigned")
     heads = all_of["customers_expected"].transpose("sample", "segment")
     worth = all_of["value_expected"].transpose("sample", "segment") / heads
-    names = list(STATES)
     found = table.assign(
         transition=xr.DataArray(
             drawn, dims=("sample", "state", "state_to"),
-            coords={"state": names, "state_to": names},
+            coords={"state": list(names), "state_to": list(names)},
         ),
         customers_now=heads, worth=worth, effective=0.5 * heads,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from moving_builders import with_panel
 from results.worlds import world
 from roi_builders import assumptions, company
 from segment_builders import PRICE, VISITS, VOLUME, programme, value_of
@@ -19,8 +20,9 @@ from softseg.decisions.segments.fallback import fallback
 from softseg.decisions.segments.findings import Findings
 from softseg.decisions.segments.implied import implied_uplift
 from softseg.decisions.segments.ledger import Ledger
+from softseg.decisions.segments.migrated import migrated
 from softseg.decisions.segments.number import number_in_money
-from softseg.decisions.segments.programme import Programme
+from softseg.decisions.segments.programme import Programme, SegmentInput
 from softseg.decisions.segments.regret import regret
 from softseg.decisions.segments.resolve import resolve
 from softseg.decisions.segments.split import split
@@ -118,6 +120,50 @@ def parts(simulation: SegmentSimulation) -> dict[str, xr.Dataset]:
     if not simulation.plug_in:
         found |= {"split": split(simulation), "resolve": resolve(simulation, n_draws=64)}
     return found
+
+
+ROWS = np.array([
+    [0.970, 0.012, 0.008, 0.010],
+    [0.010, 0.975, 0.010, 0.005],
+    [0.006, 0.004, 0.960, 0.030],
+    [0.0, 0.0, 0.0, 1.0],
+])  # fmt: skip
+"""Transitions of a month, churned last."""
+KEEP: dict[str, Any] = {
+    "role": "revenue_effect", "effect": "transition", "label": "Fewer leave",
+    "to": ("churned", "Beta"), "unit": "%", "low": 30.0, "high": 50.0,
+}  # fmt: skip
+NOTES = {"customers": 240, "histories": 240, "periods": 24, "steps": 5000, "gaps": 7,
+         "late_entries": 30, "joined": 30, "returned": 0, "churned": 40, "right_censored": 200,
+         "inactive_at_end": 0, "left_out": 0}  # fmt: skip
+
+
+@cache
+def moved(language: str = "en") -> Findings:
+    """Return the findings of a study with a panel; customers of Alpha leave less often by it."""
+    plan = levers(NAMES)
+    first, *others = plan.segments
+    keep = SegmentInput.model_validate(KEEP)
+    changed = first.model_copy(update={"inputs": {**first.inputs, "keep": keep}})
+    plan = plan.model_copy(update={"segments": (changed, *others)})
+    members, amount, rules = _customers()
+    value = value_of(members, amount, rules, np.random.default_rng(5))
+    panel = with_panel(value, ROWS, names=(*NAMES, "churned"))
+    setup = {"role": "one_off_cost", "unit": "EUR", "label": "Project", "low": 1e4, "high": 2e4}
+    worth = assumptions(company(setup=setup), language=language)
+    simulation = simulate(worth, plan, panel, NAMES, n_replicates=2, n_draws=128)
+    answers = {
+        "by_segment": by_segment(simulation), "choices": choices(simulation),
+        "implied": implied_uplift(simulation), "migrated": migrated(simulation),
+        "split": split(simulation), "resolve": resolve(simulation, n_draws=64),
+    }  # fmt: skip
+    fitted = tree()
+    del fitted["data"]
+    fitted.attrs |= {"notes": json.dumps(NOTES), "periods": json.dumps(["2023-01", "2024-12"])}
+    return replace(
+        good(), language=language, tree=fitted, programme=plan, simulation=simulation,
+        answers=collect(simulation.whole), parts=answers,
+    )  # fmt: skip
 
 
 @cache

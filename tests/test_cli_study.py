@@ -13,7 +13,9 @@ from small_study import TOO_SHORT, TOTAL, copied, done_study, stand_ins, write_s
 from softseg.cli import app
 from softseg.cli.study_found import summary
 from softseg.runs.lock import locked
+from softseg.study.file import Study
 from softseg.study.result import StudyResult
+from softseg.tables.schema import Schema
 
 RUNNER = CliRunner()
 
@@ -172,18 +174,42 @@ def test_a_failed_gate_says_what_still_stands(tmp_path: Path) -> None:
     assert "worth" not in beside
 
 
-def test_the_example_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Study, Path]]:
+    """Which studies the command would do from an empty folder, and where to."""
+    found: list[tuple[Study, Path]] = []
 
-    def record(study: object, folder: Path, **options: object) -> None:
-        asked.append((study, folder))
+    def record(study: Study, folder: Path, **options: object) -> None:
+        found.append((study, folder))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("softseg.study.run.run_study", record)
     monkeypatch.chdir(tmp_path)
+    return found
+
+
+def test_the_example_needs_no_file(asked: list[tuple[Study, Path]]) -> None:
     _, said = call("--example", "--language", "de", code=130)
     assert "Derselbe Befehl macht nach der letzten fertigen Stufe weiter." in said
     study, folder = asked[0]
     assert folder == Path("softseg-study")
     assert study.language == "de"
-    assert (tmp_path / "softseg-study" / "input" / "customers.csv").is_file()
+    assert (Path("softseg-study") / "input" / "customers.csv").is_file()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_example_with_a_panel(asked: list[tuple[Study, Path]], language: str) -> None:
+    call("--example", "--panel", "--language", language, code=130)
+    study, folder = asked[0]
+    assert folder == Path("softseg-study-panel")
+    assert study.language == language
+    assert Schema.from_toml(study.schema_path).migration is not None
+    names = {path.name for path in (folder / "input").iterdir()}
+    assert names == {"panel.csv", "schema.toml", "assumptions.toml", "study.toml"}
+
+
+def test_a_panel_of_ones_own_is_not_asked_for(tmp_path: Path) -> None:
+    path = write_study(tmp_path)
+    assert "Give --panel together with --example" in call(path, "--panel", code=2)[1]
+    said = call("--panel", "--language", "de", code=2)[1]
+    assert "--panel zusammen mit --example angeben" in said

@@ -9,13 +9,8 @@ from scipy.optimize import linprog
 
 from article_ranges import dependent, ranges
 from roi_builders import assumptions, company, effect
-from softseg.decisions.model.cashflow import (
-    AS_PUBLISHED,
-    CONTRIBUTION_MARGIN,
-    Switches,
-    discount_factors,
-    flows,
-)
+from softseg.decisions.model.accounting import AS_PUBLISHED, CONTRIBUTION_MARGIN, Switches
+from softseg.decisions.model.cashflow import discount_factors, flows
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "article.md").read_text(encoding="utf-8")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from small_panel_study import frame, read_panel_study, total
+from small_panel_study import frame, read_panel_study, total, write_panel_study
 from small_study import stand_ins, to_do, write_study
 from softseg.decisions.model.moving import Moving
 from softseg.errors import FileError, SchemaError
@@ -44,8 +44,11 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyResult]:
         ({"number = 2": "number = 2\ncompare = [1, 2]"}, "Leave out compare"),
         ({"[fit]": "[migration.inflow.Other]\nvalue = 3.0\n\n[fit]"}, "Name a segment out of"),
         ({"[fit]": "[migration.inflow.Busy]\nlow = 3.0\n\n[fit]"}, "new customers of a year"),
-        ({'to = "churned"': 'to = "Nobody"'}, "Name where customers go"),
-        ({'to = "churned"\n': ""}, "Say where customers go"),
+        ({"[fit]": "[migration.inflow]\nBusy = 3.0\n\n[fit]"}, "Busy, line 56: Give the new cust"),
+        ({'to = "churned"': 'to = "Nobody"'}, "keep.to, line 33: Name where customers go"),
+        ({'to = "churned"': 'to = "Busy"'}, "keep.to, line 33: Name where customers go"),
+        ({'to = "churned"\n': ""}, "keep.*: Say where customers go"),
+        ({'to = "churned"': 'to = "churned"\nfreed = "x"'}, "line 34: Choose one of stay, prop"),
     ],
 )
 def test_what_a_study_with_a_panel_does_not_take(
@@ -53,6 +56,19 @@ def test_what_a_study_with_a_panel_does_not_take(
 ) -> None:
     with pytest.raises(SchemaError, match=expected):
         read_panel_study(tmp_path, changes)
+
+
+def test_a_fault_of_a_lever_is_counted_once(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"^Mend the study first, faults found: 1\.\n- programme"):
+        read_panel_study(tmp_path, {'to = "churned"': 'to = "Nobody"'})
+
+
+def test_a_panel_needs_the_column_of_its_period(tmp_path: Path) -> None:
+    path = write_panel_study(tmp_path)
+    schema = tmp_path / "given.toml"
+    schema.write_text(schema.read_text(encoding="utf-8").replace('period = "quarter"\n', ""))
+    with pytest.raises(SchemaError, match=r"given\.toml: Name the column of the period"):
+        Study.from_toml(path)
 
 
 @pytest.mark.parametrize(

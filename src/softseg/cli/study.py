@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from softseg.study.result import StudyResult
 
 EXAMPLE: Final = Path("softseg-study")
+EXAMPLE_PANEL: Final = Path("softseg-study-panel")
 INPUTS: Final = "input"
 """Folder of the example's files inside the run folder."""
 
@@ -28,6 +29,9 @@ def run(
     ] = None,
     example: Annotated[
         bool, typer.Option("--example", help="Do the bundled example instead of a file.")
+    ] = False,
+    panel: Annotated[
+        bool, typer.Option("--panel", help="With --example: the one with customers over 36 months.")
     ] = False,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Folder to write to; by default FILE-study.")
@@ -51,8 +55,9 @@ def run(
     """
     from softseg.progress import Reporter
 
-    target = out_folder or (EXAMPLE if file is None else Path(f"{file.stem}-study"))
-    study = _study(file, example, target, language)
+    bundled = EXAMPLE_PANEL if panel else EXAMPLE
+    target = out_folder or (bundled if file is None else Path(f"{file.stem}-study"))
+    study = _study(file, example, panel, target, language)
     if language:
         study = study.model_copy(update={"language": language})
     if names:
@@ -66,18 +71,24 @@ def run(
         _conclude(result)
 
 
-def _study(file: Path | None, example: bool, target: Path, language: str | None) -> "Study":
+def _study(
+    file: Path | None, example: bool, panel: bool, target: Path, language: str | None
+) -> "Study":
     """Return the study of a file or of the example, as the command was asked."""
     from softseg.study.file import Study
 
+    spoken = language or "en"
     if file is not None and example:
-        raise UsageError(say("study_run.file_and_example", language or "en", name=file.name))
+        raise UsageError(say("study_run.file_and_example", spoken, name=file.name))
+    if panel and not example:
+        raise UsageError(say("study_run.panel_alone", spoken))
     if example:
-        from softseg.study.demo import write_example_study
+        from softseg.study.demo import write_example_panel_study, write_example_study
 
-        file = write_example_study(target / INPUTS, language or "en")
+        write = write_example_panel_study if panel else write_example_study
+        file = write(target / INPUTS, spoken)
     if file is None:
-        raise UsageError(say("study_run.usage", language or "en"))
+        raise UsageError(say("study_run.usage", spoken))
     return Study.from_toml(file, language)
 
 

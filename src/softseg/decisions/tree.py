@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from softseg.decisions.answers.collect import Answers
 from softseg.decisions.inputs.schema import Assumptions, Input
 from softseg.decisions.inputs.units import read_unit
-from softseg.decisions.model.cashflow import ACCOUNTINGS
+from softseg.decisions.model.accounting import ACCOUNTINGS
 from softseg.decisions.model.sampling import Draws
 from softseg.decisions.model.simulate import WORKS, Simulation
 from softseg.errors import FileError, UsageError

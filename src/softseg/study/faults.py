@@ -25,6 +25,7 @@ from softseg.wording import number, say
 
 type Path = tuple[str, ...]
 
+_INFLOW: Final = ("migration", "inflow", "*")
 _MODELS: Final[dict[Path, type[BaseModel]]] = {
     (): Study,
     ("segments",): Segments,
@@ -37,7 +38,7 @@ _MODELS: Final[dict[Path, type[BaseModel]]] = {
     ("fit",): Fitting,
     ("simulate",): Simulating,
     ("migration",): Migrating,
-    ("migration", "inflow", "*"): Inflow,
+    _INFLOW: Inflow,
 }
 
 
@@ -59,7 +60,8 @@ def _model_fault(error: Any) -> Fault:
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
     if path[:2] == ("segments", "number") and error["type"] != "missing":
         return fault("study_file.number", *path[:2], got=short(error["input"]))
-    if path[:2] == ("migration", "inflow") and error["type"] == "value_error":
+    number_alone = len(path) == len(_INFLOW) and error["type"] in ("model_type", "dict_type")
+    if path[:2] == _INFLOW[:2] and (error["type"] == "value_error" or number_alone):
         return fault("segments.inflow", *path)
     if error["type"] == "extra_forbidden":
         return _unknown_key(path)

@@ -13,7 +13,7 @@ from softseg.decisions.inputs.faults import Fault, Place
 from softseg.decisions.inputs.lines import toml_lines
 from softseg.decisions.inputs.read import LISTS, read_assumptions
 from softseg.decisions.inputs.schema import TRANSITION
-from softseg.decisions.segments.expand import expand, segment_number
+from softseg.decisions.segments.expand import expand, move_faults, segment_number
 from softseg.errors import FileError, SchemaError
 from softseg.study.faults import fault, study_faults, study_refusal
 from softseg.study.file import CHOOSE, SEVERAL, Study
@@ -73,7 +73,7 @@ def between(study: Study, language: str) -> tuple[list[Fault], list[str]]:
         try:
             expand(assumptions, study.programme, names)
         except SchemaError as error:
-            others += str(error).splitlines()
+            others += _sentences(error)
     return faults, others
 
 
@@ -162,10 +162,15 @@ def _read_assumptions(
     try:
         found = read_assumptions(study.assumptions_path, language)
     except (SchemaError, FileError) as error:
-        first, *rest = str(error).splitlines()
-        others += [f"{study.assumptions}: {line.removeprefix('- ')}" for line in rest or [first]]
+        others += [f"{study.assumptions}: {line}" for line in _sentences(error)]
         return None
     return found.model_copy(update={"language": language})
+
+
+def _sentences(error: Exception) -> list[str]:
+    """Return what an error that lists faults says of each, or all that it says."""
+    first, *rest = str(error).splitlines()
+    return [line.removeprefix("- ") for line in rest] or [first]
 
 
 def _ledger_faults(
@@ -204,11 +209,13 @@ def _panel_faults(study: Study, schema: Schema) -> Iterator[Fault]:
 
 
 def _lever_faults(study: Study, assumptions: "Assumptions | None") -> Iterator[Fault]:
-    """Find what is wrong with a lever by itself: its unit, its effect, its range."""
+    """Find what is wrong with a lever by itself: its unit, effect, range, where customers go."""
     currency = None if assumptions is None else assumptions.currency
+    segments = _known_names(study)
     for i, entry in enumerate(study.programme.segments):
         for name, lever in entry.inputs.items():
-            for one in own_faults(name, lever, currency):
+            moves = move_faults(entry, name, lever, segments) if segments else ()
+            for one in (*own_faults(name, lever, currency), *moves):
                 field = one.field.split(".") if one.field else []
                 path = ("programme", "segments", str(i), "inputs", name, *field)
                 yield Fault(one.key, one.values, None, ".".join(path))

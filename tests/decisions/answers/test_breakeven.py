@@ -15,7 +15,7 @@ from softseg.decisions.answers.breakeven import (
 )
 from softseg.decisions.answers.estimates import PROBABILITIES
 from softseg.decisions.inputs.ranges import marginal
-from softseg.decisions.model.cashflow import Switches
+from softseg.decisions.model.accounting import Switches
 from softseg.decisions.model.simulate import RoiModel, Simulation
 from softseg.errors import UsageError
 

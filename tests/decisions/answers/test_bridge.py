@@ -9,7 +9,7 @@ from roi_builders import assumptions, company, effect
 from softseg.decisions.answers.bridge import LADDER, bridge, ladder
 from softseg.decisions.answers.payback import discounted_cost
 from softseg.decisions.answers.scenarios import deterministic, values_of
-from softseg.decisions.model.cashflow import CONTRIBUTION_MARGIN, STEPS, Switches
+from softseg.decisions.model.accounting import CONTRIBUTION_MARGIN, STEPS, Switches
 from softseg.decisions.model.simulate import RoiModel, Simulation
 from softseg.errors import UsageError
 

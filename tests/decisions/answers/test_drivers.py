@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
-from softseg.decisions.answers.drivers import evidence_share, tornado, what_drives
+from moving_builders import MONTH, STAY, with_panel
+from segment_builders import VOLUME, programme, simulation
+from softseg.decisions.answers.drivers import MOVES, evidence_share, tornado, what_drives
 from softseg.decisions.inputs.schema import Assumptions
 from softseg.decisions.model.simulate import RoiModel
+from softseg.decisions.segments.split import split
 
 
 def model(rank: float | None = None, *, uncertain: bool = True) -> RoiModel:
@@ -175,3 +178,22 @@ def test_one_replicate_has_no_errors():
     assert what_drives(simulation).share_error.isnull().all()
     assert evidence_share(simulation).judgement_error.isnull().all()
     assert tornado(simulation).npv_error.sel(kind="set").isnull().all()
+
+
+def test_with_a_panel_moves_are_among_what_drives():
+    plan = programme({"A": {"more": VOLUME | {"low": 4.0, "high": 6.0}}})
+    panel = with_panel(rows=MONTH, concentration=80.0)
+    sim = simulation(panel, plan, {}, n_draws=1024)
+    found = split(sim)
+    blocks = ["migration", "chance"]
+    moving = float(found["share"].sel(block=blocks).sum())
+    error = float(np.hypot(*found["share_error"].sel(block=blocks)))
+    drives = what_drives(sim.whole)
+    assert moving > 4.0 * error
+    assert float(drives["share"].sel(input=MOVES)) == pytest.approx(moving, abs=3.0 * error)
+    assert drives.attrs["unexplained"] < 0.01
+    evidence = evidence_share(sim.whole)["share"].sel(outcome="npv")
+    fitted = 1.0 - float(found["share"].sel(block="judgement"))
+    assert float(evidence.sel(evidence="own_posterior")) == pytest.approx(fitted, abs=0.03)
+    still = what_drives(simulation(with_panel(rows=STAY), plan, {}).whole)
+    assert MOVES not in still["input"].values

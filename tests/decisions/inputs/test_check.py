@@ -155,6 +155,7 @@ def test_good_assumptions_have_no_fault() -> None:
             "there is no margin or mix effect",
         ),
         ("works", {"role": "metric", "unit": "%", "value": 3}, "Choose another id: works"),
+        ("moves", {"role": "metric", "unit": "%", "value": 3}, "Choose another id: moves"),
         (
             "tax",
             {"role": "no_effect", "unit": "%", "value": 3},

@@ -9,14 +9,8 @@ from hypothesis import strategies as st
 
 from roi_builders import assumptions, company, effect
 from softseg.decisions.inputs.schema import Assumptions
-from softseg.decisions.model.cashflow import (
-    AS_PUBLISHED,
-    CONTRIBUTION_MARGIN,
-    STEPS,
-    Flows,
-    Switches,
-    flows,
-)
+from softseg.decisions.model.accounting import AS_PUBLISHED, CONTRIBUTION_MARGIN, STEPS, Switches
+from softseg.decisions.model.cashflow import Flows, flows
 
 
 def values(file: Assumptions, **other: Any) -> dict[str, Any]:

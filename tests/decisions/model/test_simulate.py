@@ -5,7 +5,7 @@ import pytest
 
 from roi_builders import assumptions, company, effect
 from softseg.decisions.model import simulate
-from softseg.decisions.model.cashflow import ACCOUNTINGS
+from softseg.decisions.model.accounting import ACCOUNTINGS
 from softseg.decisions.model.simulate import RoiModel, Simulation
 
 TAX = {"role": "tax_rate", "unit": "%", "value": 25.0}

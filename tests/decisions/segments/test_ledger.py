@@ -44,6 +44,12 @@ def test_equal_totals_lack_nothing():
     assert found.difference == found.not_in_table == 0.0
 
 
+def test_what_a_sum_of_many_values_leaves_over_is_no_difference():
+    found = reconcile(table(75606367.83 + 1.5e-8), 75606367.83, 0.03)
+    assert found.difference == 0.0
+    assert "a difference of €0 (" in found.message("en")
+
+
 def test_the_tolerance_itself_is_allowed():
     assert reconcile(table(97.0), 100.0, 0.03).within
     assert reconcile(table(103.0), 100.0, 0.03).within

@@ -10,7 +10,8 @@ import pytest
 from softseg.decisions.answers.scenarios import deterministic
 from softseg.decisions.inputs.schema import Assumptions, Input
 from softseg.decisions.inputs.units import read_unit
-from softseg.decisions.model.cashflow import ACCOUNTINGS, discount_factors, flows
+from softseg.decisions.model.accounting import ACCOUNTINGS
+from softseg.decisions.model.cashflow import discount_factors, flows
 from softseg.decisions.model.simulate import Simulation
 from softseg.report.workbook import book
 from softseg.report.workbook.book import scenario_cells

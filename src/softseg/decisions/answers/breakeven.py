@@ -27,7 +27,7 @@ from softseg.decisions.answers.estimates import (
 )
 from softseg.decisions.answers.scenarios import centre, quantile, ray
 from softseg.decisions.inputs.schema import COSTS, Input
-from softseg.decisions.model.cashflow import ACCOUNTINGS, Switches
+from softseg.decisions.model.accounting import ACCOUNTINGS, Switches
 from softseg.decisions.model.simulate import Simulation
 from softseg.errors import UsageError
 from softseg.families.base import Array

@@ -22,7 +22,7 @@ from softseg.decisions.answers.estimates import (
     quantiles,
 )
 from softseg.decisions.answers.scenarios import centre, deterministic, values_of
-from softseg.decisions.model.cashflow import STEPS, Switches
+from softseg.decisions.model.accounting import STEPS, Switches
 from softseg.decisions.model.simulate import WORKS, Outcome, Simulation
 from softseg.families.base import Array
 

@@ -24,7 +24,10 @@ from softseg.names import LOWER_PROBABILITY, UPPER_PROBABILITY
 
 KINDS: Final = ("ceteris_paribus", "set", "conditional")
 SIDES: Final = ("low", "high")
+MOVES: Final = "moves"
+"""Player of the Shapley effects with a panel: how customers move and leave, chance included."""
 JUDGEMENT: Final = ("expert",)
+FITTED: Final = "own_posterior"
 WITHOUT_OWN_DATA: Final = ("expert", "published")
 ENOUGH: Final = 1024
 """Draws of each replicate for analyses that compute the model or the regression many times."""
@@ -114,11 +117,12 @@ def what_drives(
         ``share``, ``share_error`` (input): Shapley effects, adding up to 1. ``first_order``
         (input), the share that the input explains alone, and ``total``, what only it explains.
         Last come ``works``, whether the programme has an effect, and, where there are many inputs,
-        ``other``: those without visible effect together, named in the attribute ``other``. The
+        ``other``: those without visible effect together, named in the attribute ``other``. With a
+        panel ``moves`` is among the inputs, how customers move and leave, chance included. The
         attribute ``unexplained`` is the share that the regression behind it does not reach.
     """
     used = simulation.first(n_draws)
-    x = variables(used, adjusted)
+    x = variables(used, adjusted) | _moves(used, accounting, adjusted)
     npv = used.outcome(accounting, adjusted).npv
     names: tuple[str, ...] = ()
     data: dict[str, Any] = {
@@ -149,7 +153,7 @@ def evidence_share(
     """Return on which grade of evidence the variance rests.
 
     The players of the Shapley effects are the grades. Whether the programme works belongs to the
-    grade of the probability of no effect.
+    grade of the probability of no effect; how customers move and leave is the fitted model's.
 
     Parameters
     ----------
@@ -172,12 +176,12 @@ def evidence_share(
         where the outcome does not vary.
     """
     used = simulation.first(n_draws)
-    x = variables(used, adjusted)
+    x = variables(used, adjusted) | _moves(used, accounting, adjusted)
     npv = np.ravel(used.outcome(accounting, adjusted).npv)
     share, covariance = np.zeros((len(EVIDENCE), 2)), np.zeros((2, len(EVIDENCE), len(EVIDENCE)))
     unexplained = np.full(2, np.nan)
     if x:
-        grades = {name: grade_of(used.assumptions, name) for name in x}
+        grades = {name: FITTED if name == MOVES else grade_of(used.assumptions, name) for name in x}
         outcomes = np.stack([npv, (npv < 0.0).astype(float)], axis=1)
         found = _effects(used, outcomes, x, seed, grades)
         place = np.array([EVIDENCE.index(grade) for grade in found.players])
@@ -199,6 +203,20 @@ def evidence_share(
     return xr.Dataset(
         data, coordinates, {"accounting": accounting, "adjusted": int(adjusted), **attributes}
     )
+
+
+def _moves(simulation: Simulation, accounting: str, adjusted: bool) -> dict[str, Array]:
+    """Return what the moves of customers do to the net present value by themselves, (sample,).
+
+    All else is at its mean. Nothing where no panel says how they move.
+    """
+    draws = simulation.draws
+    if draws.moving is None or draws.sample is None:
+        return {}
+    means = {name: float(value.mean()) for name, value in draws.values.items()}
+    central = simulation.pinned(means | {WORKS: float(draws.works.mean())})
+    npv = np.ravel(central.outcome(accounting, adjusted).npv)
+    return {MOVES: npv} if np.ptp(npv) > 0.0 else {}
 
 
 def _effects(

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from softseg.decisions.model.cashflow import ACCOUNTINGS
+from softseg.decisions.model.accounting import ACCOUNTINGS
 from softseg.families.base import Array
 
 PROBABILITIES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)

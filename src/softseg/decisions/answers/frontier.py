@@ -21,7 +21,7 @@ from softseg.decisions.answers.scenarios import (
     scenario_values,
 )
 from softseg.decisions.inputs.schema import BENEFITS
-from softseg.decisions.model.cashflow import Switches
+from softseg.decisions.model.accounting import Switches
 from softseg.decisions.model.simulate import Simulation
 from softseg.errors import UsageError
 from softseg.families.base import Array

@@ -13,7 +13,7 @@ from softseg.decisions.answers.estimates import (
     quantiles,
 )
 from softseg.decisions.inputs.schema import Programme
-from softseg.decisions.model.cashflow import ACCOUNTINGS, Switches
+from softseg.decisions.model.accounting import ACCOUNTINGS, Switches
 from softseg.decisions.model.simulate import Simulation
 from softseg.families.base import Array
 

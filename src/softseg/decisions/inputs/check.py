@@ -39,7 +39,7 @@ MOST_RAMP: Final = 5.0
 """A ramp above this is taken for per cent."""
 ROUNDING: Final = 1e-6
 REQUIRED: Final = ("realisation", "no_effect")
-RESERVED: Final = (INCREMENTAL, "works")
+RESERVED: Final = (INCREMENTAL, "works", "moves")
 """Ids with a meaning of their own."""
 RANGE_FIELDS: Final = {
     "range.likely": "likely",

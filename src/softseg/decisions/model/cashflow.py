@@ -7,8 +7,8 @@ price and volume changes and the change of the margin in points, the profit of a
 
 which is exact: volume earns the margin, a higher price is earned whole and on the new volume, and
 a better margin is earned on the new revenue. The published way of counting instead books the whole
-additional revenue and adds d R. Every difference between both ways is a switch, and the bridge
-turns them on one by one.
+additional revenue and adds d R. Every difference between both ways is a switch
+(`softseg.decisions.model.accounting`), and the bridge turns them on one by one.
 
 By role: *revenue effects* as above, where cross-selling, deal size and acquisition are volume on
 their own base, and so is churn: the revenue of the customers that stay, who leave evenly through
@@ -21,7 +21,7 @@ releases* and *working capital* move money without being profit.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -35,49 +35,13 @@ from softseg.decisions.inputs.schema import (
     Programme,
 )
 from softseg.decisions.model import timing
+from softseg.decisions.model.accounting import CONTRIBUTION_MARGIN, Switches
 from softseg.decisions.model.moving import Moved
 from softseg.decisions.model.timing import Array
 from softseg.errors import UsageError
 
 VOLUME: Final = ("volume", "cross_selling", "deal_size")
 POINTS: Final = ("margin", "mix")
-
-
-@dataclass(frozen=True)
-class Switches:
-    """What an accounting counts; the bridge turns these on in this order.
-
-    Attributes
-    ----------
-    margin_on_volume
-        Additional volume earns the contribution margin instead of its whole revenue.
-    exact_margin
-        Price and margin changes are earned on the new revenue.
-    savings_once
-        Savings that already show in the margin are not added.
-    timing
-        Ramps, delay, fading and baseline growth.
-    all_costs
-        Costs that the published calculation leaves out, and money tied up.
-    discounting
-        Flows count at their present value.
-    tax
-        Flows after tax.
-    """
-
-    margin_on_volume: bool = False
-    exact_margin: bool = False
-    savings_once: bool = False
-    timing: bool = False
-    all_costs: bool = False
-    discounting: bool = False
-    tax: bool = False
-
-
-STEPS: Final = tuple(field.name for field in fields(Switches))
-AS_PUBLISHED: Final = Switches()
-CONTRIBUTION_MARGIN: Final = Switches(**dict.fromkeys(STEPS, True))
-ACCOUNTINGS: Final = {"as_published": AS_PUBLISHED, "contribution_margin": CONTRIBUTION_MARGIN}
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,8 @@ import numpy as np
 from softseg.decisions.inputs.dependence import original
 from softseg.decisions.inputs.read import read_assumptions
 from softseg.decisions.inputs.schema import Assumptions, Programme
-from softseg.decisions.model.cashflow import (
-    ACCOUNTINGS,
-    Flows,
-    Switches,
-    discount_factors,
-    flows,
-)
+from softseg.decisions.model.accounting import ACCOUNTINGS, Switches
+from softseg.decisions.model.cashflow import Flows, discount_factors, flows
 from softseg.decisions.model.moving import Moved
 from softseg.decisions.model.sampling import Draws, draw
 from softseg.decisions.model.timing import Array

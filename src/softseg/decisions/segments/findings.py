@@ -67,3 +67,8 @@ class Findings:
     comparison: Any = None
     dendrogram: Any = None
     run: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_panel(self) -> bool:
+        """Whether the table followed customers over time, so that some have left since."""
+        return "periods" in self.tree.attrs

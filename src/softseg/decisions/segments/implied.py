@@ -18,7 +18,7 @@ from softseg.decisions.answers.estimates import (
     quantiles,
     stack,
 )
-from softseg.decisions.model.cashflow import CONTRIBUTION_MARGIN
+from softseg.decisions.model.accounting import CONTRIBUTION_MARGIN
 from softseg.decisions.segments.worth import SegmentSimulation
 from softseg.errors import UsageError
 from softseg.families.base import Array

@@ -14,6 +14,8 @@ import xarray as xr
 from softseg.errors import DataError, UsageError
 from softseg.wording import money, number, percent, say
 
+CENTS: Final = 2
+"""Decimals of an amount; what is smaller is left over by a sum of many values."""
 WORTH_NAMING: Final = 1e-3
 """Share of the ledger below which a part that is missing is not named."""
 
@@ -43,8 +45,8 @@ class Ledger:
 
     @property
     def difference(self) -> float:
-        """What the table lacks; below 0 where it holds more than the ledger."""
-        return self.ledger_total - self.table_total
+        """What the table lacks, in whole cents; below 0 where it holds more than the ledger."""
+        return round(self.ledger_total - self.table_total, CENTS)
 
     @property
     def share(self) -> float:

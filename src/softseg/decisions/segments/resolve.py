@@ -13,10 +13,12 @@ for the parameters, Σ c̄_k E[B_k | θ], for every customer's segment, Σ c̄_k
 about the value as parameters and memberships together, and for all judgement, Σ c_k E[B_k] (for
 the symbols see `softseg.decisions.segments.split`). For single inputs it is a regression.
 
-With a panel the transitions are held at their mean: what it is worth to know them is not told.
+With a panel each of these is known while the transitions A are held at their mean Ā; what it is
+worth to know A is a block of its own. Expected net present values given A are those at Ā plus a
+regression of N(A) − N(Ā), with the same judgement in both, on what A alone does to each decision.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,13 +26,12 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from softseg.decisions.answers.estimates import estimate, mean
 from softseg.decisions.answers.information import Value, averaged, net_benefits, variables
-from softseg.decisions.answers.regression import Fit, regress
 from softseg.decisions.inputs.dependence import related
 from softseg.decisions.model.simulate import WORKS
+from softseg.decisions.segments.best import best_worth, gained, regressed
 from softseg.decisions.segments.expand import base_rows
-from softseg.decisions.segments.migrated import held
+from softseg.decisions.segments.migrated import held, with_moving
 from softseg.decisions.segments.split import (
     BLOCKS,
     Index,
@@ -47,9 +48,7 @@ from softseg.wording import has, money, say
 N_DRAWS: Final = 1024
 """Draws of each replicate that single inputs are regressed on."""
 
-RESAMPLES: Final = 64
-RESAMPLED_ROWS: Final = 2048
-"""Draws on which the error of a regression is computed; it needs fewer than the estimate."""
+MIGRATION: Final = "migration"
 
 CLEAR: Final = 2.0
 """Errors that a value must lie above 0 to be recommended."""
@@ -81,7 +80,8 @@ def resolve(
         In whole currency. Over (block): ``evppi`` with ``evppi_error``, which includes
         ``evppi_bias``, and ``share`` of EVPI, NaN where that is 0. The blocks are ``parameters``,
         ``membership`` (every customer's segment, which leaves no question about the parameters
-        that money depends on), ``judgement`` (all of it at once), and then each uncertain input,
+        that money depends on), ``judgement`` (all of it at once), with a panel ``migration`` (how
+        often customers move and leave, not who of them will), and then each uncertain input,
         ``works`` last; ``label`` (block) is what the assumptions call an input. Single numbers:
         ``evpi``, of knowing everything; ``now``, the expected value of the best decision today;
         ``targeting``, what knowing every customer's segment brings in addition because then the
@@ -95,12 +95,15 @@ def resolve(
         bases.
     """
     refuse_plug_in(sim)
-    sim = held(sim)
+    moves, sim = _Moves.of(sim, accounting, adjusted), held(sim)
     steady = replace(sim, whole=averaged(sim.whole))
-    known = _Sources.of(sim, steady, accounting, adjusted)
+    known = _Sources.of(sim, steady, accounting, adjusted, moves)
     exact = with_error(known.worth, sim.whole.shape, sim.whole.draws.sample)
     with threadpool_limits(1, user_api="blas"):  # many small solves, see `collect`
-        single = known.inputs(sim, adjusted, n_draws, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        single = known.inputs(sim, adjusted, n_draws, rng)
+        if moves is not None:
+            single = {MIGRATION: known.transitions(sim, moves, n_draws, rng)} | single
     names = [*BLOCKS, *single]
     evpi = exact.value[4]
     blocks = [Value(v, e) for v, e in zip(exact.value[1:4], exact.error[1:4], strict=True)]
@@ -158,36 +161,6 @@ def block_label(found: xr.Dataset, block: str, language: str) -> str:
     return say(key, language) if not own and has(key) else own or block
 
 
-def best_worth(net: Array) -> Array:
-    """Return what the best decision brings, from expectations (row, …).
-
-    Rows: the uniform programme (0 where there is none), the shared part, one for each segment.
-    """
-    treated = net[1] + np.maximum(net[2:], 0.0).sum(axis=0)
-    return np.maximum(np.maximum(net[0], treated), 0.0)
-
-
-def chosen(net: Array) -> Array:
-    """Return which rows the best decision takes, 1 or 0, from expectations (row,)."""
-    if best_worth(net) <= 0.0:
-        return np.zeros(len(net))
-    if net[0] >= best_worth(net):
-        return np.eye(len(net))[0]
-    return np.array([0.0, 1.0, *(net[2:] > 0.0)])
-
-
-def gained(net: Array) -> Array:
-    """Return by how much the best decision in each draw beats the best one on average, (…,).
-
-    Its mean is never below 0, and exactly 0 where no draw changes the decision.
-    """
-    uniform, shared, *treated = chosen(net.reshape(len(net), -1).mean(axis=1))
-    taken = np.array(treated).reshape(-1, *(1,) * (net.ndim - 1))
-    # summed as in `best_worth`, so that the same decision gives the same number
-    plan = shared * net[1] + (taken * net[2:]).sum(axis=0)
-    return best_worth(net) - (uniform * net[0] + plan)
-
-
 @dataclass(frozen=True)
 class _Net:
     """Net present values of the rows of `best_worth` as functions of the segments' values.
@@ -227,14 +200,46 @@ class _Net:
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """What is known with each source: rows of net present values, and bases by draw (draw,).
+class _Moves:
+    """Net present values with the transitions of each draw, and what chance does left out.
 
-    In `steady` and `members` whether the programme works is averaged over. `members` is that of
-    a programme that reaches the members themselves, on bases of its own; None where it does.
+    In `steady` whether the programme works is averaged over. `alone` (row, draw) is what the
+    transitions do where all else is at its mean.
     """
 
     net: _Net
+    steady: _Net
+    alone: Array
+
+    @classmethod
+    def of(cls, sim: SegmentSimulation, accounting: str, adjusted: bool) -> "_Moves | None":
+        moving = sim.whole.draws.moving
+        if moving is None:
+            return None
+        sim = with_moving(sim, moving.without_chance())
+        steady = replace(sim, whole=averaged(sim.whole))
+        drawn = {**steady.whole.draws.values, WORKS: steady.whole.draws.works}
+        means = {id: float(draws.mean()) for id, draws in drawn.items()}
+        central = replace(steady, whole=steady.whole.pinned(means))
+        parts = [central.part(k) for k in (None, *sim.names)]
+        uniform = net_benefits(parts[0], accounting, adjusted).get("uniform")
+        rows = [part.outcome(accounting, adjusted, "segmented").npv for part in parts]
+        alone = np.stack([rows[0] * 0.0 if uniform is None else uniform, *rows])
+        net, usual = (_Net.of(one, accounting, adjusted) for one in (sim, steady))
+        return cls(net, usual, alone.reshape(len(alone), -1))
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What is known with each source: rows of net present values, and bases by draw (draw,).
+
+    In `steady` and `members` whether the programme works is averaged over. `everything` is `net`
+    with the transitions of each draw. `members` is that of a programme that reaches the members
+    themselves, on bases of its own; None where it does.
+    """
+
+    net: _Net
+    everything: _Net
     steady: _Net
     lots: Rows
     given: Rows
@@ -242,7 +247,12 @@ class _Sources:
 
     @classmethod
     def of(
-        cls, sim: SegmentSimulation, steady: SegmentSimulation, accounting: str, adjusted: bool
+        cls,
+        sim: SegmentSimulation,
+        steady: SegmentSimulation,
+        accounting: str,
+        adjusted: bool,
+        moves: _Moves | None,
     ) -> "_Sources":
         lots, given = (_by_draw(sim, rows) for rows in known_rows(sim))
         found = _with_members(steady)
@@ -250,7 +260,7 @@ class _Sources:
         if found is not None:
             members = _Net.of(found, accounting, adjusted), _by_draw(sim, known_rows(found)[0])
         net, usual = (_Net.of(one, accounting, adjusted) for one in (sim, steady))
-        return cls(net, usual, lots, given, members)
+        return cls(net, net if moves is None else moves.net, usual, lots, given, members)
 
     def worth(self, which: Index) -> Array:
         """Return what is best now, and what more it brings to know, of some draws.
@@ -263,7 +273,7 @@ class _Sources:
             parameters,
             membership,
             self.net.drawn(self._means(which), which),
-            self.net.drawn(self.lots, which),
+            self.everything.drawn(self.lots, which),
         )
         now = best_worth(parameters.mean(axis=1))
         targeting = 0.0
@@ -277,27 +287,44 @@ class _Sources:
         self, sim: SegmentSimulation, adjusted: bool, n_draws: int, rng: np.random.Generator
     ) -> dict[str, Value]:
         """Return the value of knowing each uncertain input of the judgement, by id."""
-        shape = sim.whole.shape
-        which = np.arange(shape[0] * shape[1])
-        # over all posterior draws, of which the replicates hold some
-        means = {id: np.full(len(which), row.mean()) for id, row in known_rows(sim)[1].items()}
-
-        def few(draws: Array) -> Array:
-            return draws.reshape(*draws.shape[:-1], *shape)[..., :n_draws]
-
-        steady, net = (few(one.drawn(means, which)) for one in (self.steady, self.net))
+        steady, net = self._at_means(sim, n_draws, self.steady, self.net)
         found = variables(sim.whole, adjusted)
         return {
-            name: _regressed(
-                net if name == WORKS else steady, _rows_of(sim, name, len(net)), few(x), rng
+            name: regressed(
+                net if name == WORKS else steady,
+                _rows_of(sim, name, len(net)),
+                x.reshape(sim.whole.shape)[:, :n_draws],
+                rng,
             )
             for name, x in found.items()
             if name not in self.given
         }
 
+    def transitions(
+        self, sim: SegmentSimulation, moves: _Moves, n_draws: int, rng: np.random.Generator
+    ) -> Value:
+        """Return the value of knowing how often customers move and leave."""
+        held, moved = self._at_means(sim, n_draws, self.steady, moves.steady)
+        alone = _few(moves.alone, sim.whole.shape, n_draws)
+        net = moved - held + held.mean(axis=(1, 2), keepdims=True)
+        known = {str(row): what for row, what in enumerate(alone)}
+        return regressed(net, list(range(len(net))), known, rng)
+
+    def _at_means(self, sim: SegmentSimulation, n_draws: int, *nets: _Net) -> list[Array]:
+        """Return rows with the bases at their means, (row, replicate, draw), of the first draws."""
+        which = np.arange(sim.whole.draws.works.size)
+        # over all posterior draws, of which the replicates hold some
+        means = {id: np.full(len(which), row.mean()) for id, row in known_rows(sim)[1].items()}
+        return [_few(net.drawn(means, which), sim.whole.shape, n_draws) for net in nets]
+
     def _means(self, which: Index) -> Rows:
         """Return the bases at their means over some draws, for all draws."""
         return {id: np.full(row.shape, row[which].mean()) for id, row in self.given.items()}
+
+
+def _few(draws: Array, shape: tuple[int, int], n_draws: int) -> Array:
+    """Return the first draws of each replicate, (…, replicate, draw), of all in a row."""
+    return draws.reshape(*draws.shape[:-1], *shape)[..., :n_draws]
 
 
 def _by_draw(sim: SegmentSimulation, rows: Rows) -> Rows:
@@ -335,41 +362,3 @@ def _rows_of(sim: SegmentSimulation, name: str, n_rows: int) -> list[int]:
     tied = name in related(sim.whole.assumptions) or inputs[name].sample_set is not None
     alone = users == {owners[name]} and not tied
     return [2 + list(sim.names).index(owners[name])] if alone else everything
-
-
-def _regressed(net: Array, rows: list[int], x: Array, rng: np.random.Generator) -> Value:
-    """Return the value of knowing x, both by (…, replicate, draw), by regression of some rows."""
-    flat = net.reshape(len(net), -1)
-    means = flat.mean(axis=1)
-    fit = regress(flat[rows].T, np.ravel(x))
-
-    def won(fitted: Array) -> Array:
-        expected = np.repeat(means[:, None], len(fitted), axis=1)
-        expected[rows] = fitted.T
-        return gained(expected)
-
-    found = won(fit.fitted)
-    away, noise = _resampled(fit, won, rng)
-    # No part is worth more than the whole: what lies above it is the misfit of the regression.
-    bias = max(noise, float((found - gained(flat)).mean()))
-    sampled = float(estimate(mean, found.reshape(net.shape[1:])).error)
-    return Value(float(found.mean()), float(np.sqrt(sampled**2 + away**2 + bias**2)), bias)
-
-
-def _resampled(
-    fit: Fit, won: Callable[[Array], Array], rng: np.random.Generator
-) -> tuple[float, float]:
-    """Return the standard error and the bias by the noise of the coefficients.
-
-    The bias is the larger of two: what the noise adds to the fit, and what it would make of an
-    input that tells nothing.
-    """
-    step = max(len(fit.fitted) // RESAMPLED_ROWS, 1)
-    which = np.arange(0, len(fit.fitted), step)
-    noise = fit.deviations(rng, RESAMPLES, which)
-    fitted = fit.fitted[which]
-    average = np.broadcast_to(fit.fitted.mean(axis=0), fitted.shape)
-    after = np.array([won(fitted + one).mean() for one in noise])
-    blind = np.array([won(average + one).mean() for one in noise])
-    bias = max(after.mean() - won(fitted).mean(), blind.mean(), 0.0)
-    return float(after.std(ddof=1)), float(bias)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
 import xarray as xr
 
 from softseg.decisions.inputs.schema import BENEFITS, COSTS, INCREMENTAL, Assumptions
@@ -24,6 +25,8 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.names import SAMPLE
 
+WHICH: Final = 13
+"""Stream of random numbers, apart from those of the draws."""
 FEWEST: Final = 2
 """Draws of the fitted model below which there is nothing but a mean."""
 FLOWS: Final = (*COSTS, *BENEFITS, "cash_release")
@@ -174,7 +177,12 @@ def simulate(
     posterior = None if plug_in or not rows else rows
     whole = model.simulate(n_replicates, n_draws, seed, posterior, cores)
     moving = moving_of(expanded, programme, value, segment_names, inflow or {}, seed)
-    whole = replace(whole, draws=replace(whole.draws, moving=moving))
+    sample = whole.draws.sample
+    if moving is not None and sample is None and not plug_in:
+        # nothing about the segments of today is open, but where their customers go is
+        rng = np.random.default_rng((seed, WHICH))
+        sample = rng.integers(0, value.sizes[SAMPLE], whole.shape)
+    whole = replace(whole, draws=replace(whole.draws, moving=moving, sample=sample))
     return SegmentSimulation(whole, expanded, programme, value, rule, plug_in)
 
 

@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
 ROW = 0.62
 """Height of a row in inches."""
+ACROSS = 100
+"""Characters that the heads of all columns have together."""
 
 
 @style.styled
-def transition_map(table: xr.Dataset, language: str = "en") -> "Figure":
+def transition_map(
+    table: xr.Dataset, language: str = "en", words: str = "migration.figure"
+) -> "Figure":
     """Return the transition matrix as a map of cells.
 
     Parameters
@@ -30,6 +34,9 @@ def transition_map(table: xr.Dataset, language: str = "en") -> "Figure":
         Result of `softseg.results.migration.transitions`, of one period and one profile.
     language
         ``en`` or ``de``.
+    words
+        How the texts begin that say what rows, columns and cells are; by default those of steps
+        from one period to the next.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -49,18 +56,18 @@ def transition_map(table: xr.Dataset, language: str = "en") -> "Figure":
             band = Band(mean[row, column], lower[row, column], upper[row, column])
             _cell(axes, row, column, band, language)
         _frame(axes, row)
-    axes.set_xticks(range(len(names)), style.wrapped_all(labels, 16))
+    axes.set_xticks(range(len(names)), style.wrapped_all(labels, ACROSS // len(names)))
     axes.set_yticks(range(n_rows), style.wrapped_all(labels[:n_rows], 20))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(say("migration.figure.to", language), labelpad=6)
-    axes.set_ylabel(say("migration.figure.from", language))
+    axes.set_xlabel(say(f"{words}.to", language), labelpad=6)
+    axes.set_ylabel(say(f"{words}.from", language))
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
     if periods:
         _periods(axes, table, n_rows, language)
-    text = say("migration.figure.cell_key", language)
+    text = say(f"{words}.cell_key", language)
     figure.text(2.0 / style.WIDTH, 0.1 / (1.45 + ROW * n_rows), text, fontsize=8, color=style.SOFT)
     return figure
 

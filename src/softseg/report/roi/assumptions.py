@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Final
 
 from softseg.decisions.inputs.ranges import marginal
-from softseg.decisions.inputs.schema import Input, Profile
+from softseg.decisions.inputs.schema import TRANSITION, Input, Profile
 from softseg.decisions.tree import assumptions_hash
 from softseg.report.amounts import customers as whole_number
 from softseg.report.amounts import fixed, listing
@@ -62,7 +62,8 @@ def _what(facts: RoiFacts, name: str, entry: Input) -> list[str]:
     """Return what the calculation does with an input, as short phrases."""
     role = facts.word("effect", entry.effect) if entry.effect else facts.word("role", entry.role)
     parts = [role]
-    parts.append(facts.base(name))
+    moves = entry.effect == TRANSITION
+    parts.append(facts.say("what.transition") if moves else facts.base(name))
     for reference, key in ((entry.rate, "rate"), (entry.margin, "margin"), (entry.same_as, "same")):
         if reference is not None:
             parts.append(facts.say(f"what.{key}", label=facts.label(reference)))

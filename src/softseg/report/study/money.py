@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from softseg.decisions.inputs.schema import BENEFITS, COSTS, Input
-from softseg.decisions.segments.expand import OWN, segment_id
+from softseg.decisions.inputs.schema import BENEFITS, COSTS, TRANSITION, Input
+from softseg.decisions.segments.expand import OWN, segment_id, segment_number
 from softseg.decisions.segments.programme import SegmentInput
 from softseg.decisions.segments.resolve import block_label
 from softseg.report import style
-from softseg.report.amounts import percent
+from softseg.report.amounts import listing, percent
 from softseg.report.facts import clean
 from softseg.report.roi import numbers
 from softseg.report.roi.assumptions import stated_range
@@ -74,7 +74,9 @@ def _lever(facts: StudyFacts, segment: int, id: str, entry: SegmentInput) -> tup
     roi = facts.roi
     kind = roi.word("effect", entry.effect) if entry.effect else roi.word("role", entry.role)
     parts = [kind]
-    if entry.per == "customer":
+    if entry.effect == TRANSITION:
+        parts.append(_moves(facts, entry))
+    elif entry.per == "customer":
         parts.append(facts.say("strategy.per_customer"))
     elif entry.role in BENEFITS:
         parts.append(_base(facts, segment, entry))
@@ -88,6 +90,17 @@ def _lever(facts: StudyFacts, segment: int, id: str, entry: SegmentInput) -> tup
 
 def _as_input(entry: SegmentInput) -> Input:
     return Input.model_validate(entry.model_dump(exclude=OWN))
+
+
+def _moves(facts: StudyFacts, entry: SegmentInput) -> str:
+    """Return which moves a lever changes, in words."""
+    names = facts.findings.segment_names
+    to = []
+    for name in entry.to:
+        k = segment_number(name, names)
+        to.append(say("migration.churned", facts.language) if k is None else facts.name(k))
+    where = listing(to, facts.say("and"))
+    return facts.say(f"strategy.moves.{entry.change}", to=where)
 
 
 def _base(facts: StudyFacts, segment: int, entry: SegmentInput) -> str:

@@ -61,12 +61,12 @@ def transition_figure(facts: StudyFacts) -> Any:
     shown = all(facts.is_shown(k) for k in range(1, facts.every.n_segments + 1))
     if found is None or not shown:
         return None
-    names = [facts.name(k) for k in range(1, facts.every.n_segments + 1)]
+    names = [facts.numbered(k) for k in range(1, facts.every.n_segments + 1)]
     labels = [*names, *(str(x) for x in found[STATE].to_numpy()[len(names) :])]
     table = xr.Dataset(
         {end: found[f"{TRANSITION}_{end}"] for end in ("mean", "lower", "upper")}
     ).assign_coords({STATE: labels, STATE_TO: labels})
-    return transition_map(table, facts.language)
+    return transition_map(table, facts.language, "study_report.moves")
 
 
 def customers_figure(facts: StudyFacts) -> Any:

@@ -9,6 +9,7 @@ from softseg.report import style
 from softseg.report import tables as segment_tables
 from softseg.report.amounts import customers
 from softseg.report.facts import clean
+from softseg.report.migration.text import panel_lines
 from softseg.report.roi import tables as roi_tables
 from softseg.report.roi import text as roi_text
 from softseg.report.study import money, moves, pictures, tables, text
@@ -116,8 +117,8 @@ def _data(facts: StudyFacts) -> dict[str, Any]:
     names = [facts.name(k) for k in range(1, every.n_segments + 1)]
     ledger = facts.findings.ledger
     return {
-        "data_line": every.say("report.data.customers", customers=n,
-                               indicators=len(every.indicators)),
+        "data_line": _data_line(facts, n),
+        "panel": panel_lines(every),
         "ledger": tables.ledger_rows(facts),
         "ledger_message": "" if ledger is None else ledger.message(facts.language),
         "gaps": tables.gap_rows(facts),
@@ -127,6 +128,16 @@ def _data(facts: StudyFacts) -> dict[str, Any]:
         "advice": verdict.advice(facts.language, names, every.labels())
         if verdict and facts.passed else [],
     }  # fmt: skip
+
+
+def _data_line(facts: StudyFacts, customers: str) -> str:
+    """Return of how many customers the study is."""
+    every = facts.every
+    values = {"customers": customers, "indicators": len(every.indicators)}
+    if not facts.findings.has_panel:
+        return every.say("report.data.customers", **values)
+    last = clean(every.attribute("periods")[-1])
+    return facts.say("data.panel", last=last, **values)
 
 
 def _segments(facts: StudyFacts) -> dict[str, Any]:

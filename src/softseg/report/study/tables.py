@@ -34,6 +34,8 @@ def ledger_rows(facts: StudyFacts) -> list[tuple[str, str]]:
         "customers": customers(ledger.customers, facts.language),
         "unknown": _count(facts, ledger.unknown_customers),
     }
+    if facts.findings.has_panel:  # the totals hold those who have left as well
+        values = {"customers_now" if k == "customers" else k: v for k, v in values.items()}
     return [(facts.say(f"ledger.{name}"), text) for name, text in values.items()]
 
 

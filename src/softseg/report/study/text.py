@@ -145,7 +145,8 @@ def drivers(facts: StudyFacts) -> str:
             )
             for b in found["block"].values
         }
-        lines.append(facts.say("summary.split", **shares))
+        key = "summary.split_moves" if "migration" in shares else "summary.split"
+        lines.append(facts.say(key, **shares))
     most = drivers_named(facts)
     if most:
         lines.append(facts.say("summary.drivers", most=listing(most, facts.say("and"))))

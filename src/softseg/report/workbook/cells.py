@@ -125,6 +125,7 @@ def number_codes(language: str, currency: str) -> dict[str, str]:
         "factor": "0.0000",
         "plain": "0.00##",
         "grouped": "#,##0",
+        "tenths": "#,##0.0",
         "count": "0",
         "year": f'"{year} "0',
         "date": "dd.mm.yyyy" if language == "de" else "yyyy-mm-dd",

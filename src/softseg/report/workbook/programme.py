@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from softseg.decisions.inputs.schema import INCREMENTAL, Assumptions, Input, Programme
-from softseg.decisions.model.cashflow import POINTS, Flows, Switches
+from softseg.decisions.model.accounting import Switches
+from softseg.decisions.model.cashflow import POINTS, Flows
 from softseg.report.workbook.formula import ONE, ZERO, Formula, product, total
 from softseg.report.workbook.inputs_sheet import Given
 from softseg.report.workbook.labels import base_label

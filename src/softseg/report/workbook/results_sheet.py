@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from xlsxwriter.utility import xl_rowcol_to_cell
 
-from softseg.decisions.model.cashflow import ACCOUNTINGS
+from softseg.decisions.model.accounting import ACCOUNTINGS
 from softseg.families.base import Array
 from softseg.report.workbook.cells import Sheet
 from softseg.report.workbook.draws_sheet import ACCOUNTING, Column, Stress

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from softseg.decisions.inputs.schema import Assumptions, Programme
-from softseg.decisions.model.cashflow import ACCOUNTINGS, Switches, discount_factors, flows
+from softseg.decisions.model.accounting import ACCOUNTINGS, Switches
+from softseg.decisions.model.cashflow import discount_factors, flows
 from softseg.report.workbook.cells import Book
 from softseg.report.workbook.formula import ONE, Formula, elsewhere, ratio
 from softseg.report.workbook.inputs_sheet import Given

@@ -8,13 +8,14 @@ import numpy as np
 import xarray as xr
 
 from softseg.decisions.segments import number as segments_in_money
-from softseg.decisions.segments.resolve import CLEAR, block_label, sentence
+from softseg.decisions.segments.resolve import CLEAR, MIGRATION, block_label, sentence
 from softseg.decisions.segments.split import BLOCKS
 from softseg.decisions.segments.worth import SegmentSimulation
 from softseg.names import SEGMENT
 from softseg.report.workbook.study_page import Amount, Cell, Page
 from softseg.report.workbook.study_seen import Seen
 
+SOURCES: Final = (*BLOCKS, MIGRATION)
 WIDTHS: Final = (54, *[15] * 9)
 LEVELS: Final = (0.05, 0.5, 0.95)
 BY_NUMBER: Final = (
@@ -50,6 +51,8 @@ def write_bands(page: Page, seen: Seen, simulation: SegmentSimulation) -> None:
 
 def _split(page: Page, seen: Seen, simulation: SegmentSimulation, found: xr.Dataset) -> None:
     page.hint("hint.split")
+    if (found["share"] < 0.0).any():
+        page.hint("hint.split_below")
     page.head("source", "share_of_variance", "error")
     for block in map(str, found["block"].to_numpy()):
         share, error = (float(found[key].sel(block=block)) for key in ("share", "share_error"))
@@ -77,17 +80,17 @@ def _resolve(page: Page, seen: Seen, simulation: SegmentSimulation, found: xr.Da
 
 
 def _questions(seen: Seen, simulation: SegmentSimulation, found: xr.Dataset) -> list[str]:
-    """Return the three sources, then the inputs whose value is clear, the largest first."""
+    """Return the sources, then the inputs whose value is clear, the largest first."""
     owner = simulation.expanded.owner
     clear = found["evppi"] > CLEAR * found["evppi_error"]
     order = found["block"].to_numpy()[np.argsort(-found["evppi"].to_numpy(), kind="stable")]
     inputs = [
         str(block)
         for block in order
-        if block not in BLOCKS and owner.get(block) not in seen.hidden
+        if block not in SOURCES and owner.get(block) not in seen.hidden
         and bool(clear.sel(block=block))
     ]  # fmt: skip
-    return [*BLOCKS, *inputs]
+    return [*(one for one in SOURCES if one in order), *inputs]
 
 
 def _number(page: Page, seen: Seen, simulation: SegmentSimulation, found: xr.Dataset) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from softseg.decisions.inputs.schema import Assumptions
-from softseg.decisions.model.cashflow import ACCOUNTINGS
+from softseg.decisions.model.accounting import ACCOUNTINGS
 from softseg.decisions.segments.worth import SegmentSimulation
 from softseg.report.workbook.book import CENTRAL
 from softseg.report.workbook.cells import Sheet

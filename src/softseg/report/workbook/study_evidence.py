@@ -49,7 +49,9 @@ def _ledger(page: Page, seen: Seen) -> None:
         "difference": Amount(ledger.difference),
         "share": Amount(ledger.share, "share"),
         "tolerance": Amount(ledger.tolerance, "share"),
-        "customers": Amount(ledger.customers, "grouped"),
+        "customers_now" if seen.findings.has_panel else "customers": Amount(
+            ledger.customers, "grouped"
+        ),
         "unknown": Amount(ledger.unknown_customers, "grouped"),
     }
     for key, amount in rows.items():

@@ -9,7 +9,7 @@ from softseg.names import BASELINE, CHURNED, PROGRAMME, STATE, STATE_TO, TRANSIT
 from softseg.report.workbook.study_page import Amount, Page
 from softseg.report.workbook.study_seen import Seen
 
-WIDTHS: Final = (40, *[15] * 9)
+WIDTHS: Final = (40, 27, *[15] * 8)
 LEVELS: Final = (0.05, 0.5, 0.95)
 ENDS: Final = ("mean", "lower", "upper")
 
@@ -53,18 +53,22 @@ def _transitions(page: Page, seen: Seen, found: xr.Dataset) -> None:
             to = page.say("moves.churned") if state == CHURNED else seen.name(k)
             at = {STATE: j - 1, STATE_TO: k - 1}
             cells = [float(found[f"{TRANSITION}_{end}"].isel(at)) for end in ENDS]
-            page.line(seen.name(j), to, *(Amount(x, "share") for x in cells))
+            page.line(seen.name(j), to, *(Amount(x, "roi") for x in cells))
 
 
 def _customers(page: Page, seen: Seen, found: xr.Dataset) -> None:
     page.heading("moves.customers")
-    page.years(found.sizes["year"] - 1)
+    page.years(found.sizes["year"] - 1, first=0)
     for k in map(int, found["segment"].to_numpy()):
         if k in seen.hidden:
             continue
-        for programme in (BASELINE, PROGRAMME):
-            one = found.sel({"segment": k, PROGRAMME: programme}).isel(year=slice(1, None))
+        both = [found.sel({"segment": k, PROGRAMME: name}) for name in (BASELINE, PROGRAMME)]
+        base, plan = (one["customers_mean"].to_numpy() for one in both)
+        if np.array_equal(base, plan):
+            both = both[:1]
+        for one in both:
+            programme = str(one[PROGRAMME].item())
             for end in ENDS:
                 years = np.asarray(one[f"customers_{end}"].to_numpy(), dtype=float)
                 what = page.say(f"moves.{programme}_{end}")
-                page.line(seen.name(k), what, *(Amount(x, "ratio") for x in years))
+                page.line(seen.name(k), what, *(Amount(x, "tenths") for x in years))

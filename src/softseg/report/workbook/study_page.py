@@ -108,11 +108,11 @@ class Page:
         self._tall(shown, spare=3)
         self.row += 1
 
-    def years(self, horizon: int) -> None:
+    def years(self, horizon: int, first: int = 1) -> None:
         """Write the header of a table by segment and year."""
         self.head("segment", "what")
-        for year in range(1, horizon + 1):
-            self.sheet.number(self.row - 1, 1 + year, year, "year")
+        for column, year in enumerate(range(first, horizon + 1), start=2):
+            self.sheet.number(self.row - 1, column, year, "year")
 
     def line(self, *cells: Cell, strong: bool = False) -> None:
         """Write a row of a table."""
