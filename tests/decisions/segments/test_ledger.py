@@ -47,6 +47,7 @@ def test_equal_totals_lack_nothing():
 def test_what_a_sum_of_many_values_leaves_over_is_no_difference():
     found = reconcile(table(75606367.83 + 1.5e-8), 75606367.83, 0.03)
     assert found.difference == 0.0
+    assert str(found.difference) == "0.0"
     assert "a difference of €0 (" in found.message("en")
 
 

@@ -46,7 +46,7 @@ class Ledger:
     @property
     def difference(self) -> float:
         """What the table lacks, in whole cents; below 0 where it holds more than the ledger."""
-        return round(self.ledger_total - self.table_total, CENTS)
+        return round(self.ledger_total - self.table_total, CENTS) + 0.0  # no negative zero
 
     @property
     def share(self) -> float:
