@@ -41,8 +41,8 @@ PERIODS: Final = 13
 """Of the calibration, and of the holdout."""
 WEEKS: Final = DAYS * PERIODS / 7
 CANDIDATES: Final = (
-    *(("poisson", k) for k in (1, 2, 3, 4)),
-    *(("negative_binomial", k) for k in (1, 2)),
+    *(("poisson", k) for k in (1, 2, 3, 4, 5)),
+    *(("negative_binomial", k) for k in (1, 2, 3, 4)),
 )
 DRAWS: Final = 200
 """Posterior draws that are projected."""
