@@ -39,7 +39,7 @@ demo: env ## a whole study on synthetic customers
 	@$(BIN)/softseg run --example --out out/demo
 
 test: env ## the tests, without the slow ones and without calibration
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-slow: env ## the tests that take more than about ten seconds each
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow

@@ -242,6 +242,7 @@ def test_a_failed_gate_leaves_the_folder_and_says_so(
     assert "the gate refused the fit" in log
 
 
+@pytest.mark.slow
 def test_choose_then_segment(files: tuple[Path, Path], tmp_path: Path) -> None:
     table, schema = files
     flags = ("--schema", schema, "--out", tmp_path / "run")

@@ -56,7 +56,13 @@ class Faces(NamedTuple):
     workbook: Recalculated
 
 
-@pytest.fixture(scope="module", params=list(SETTINGS))
+@pytest.fixture(
+    scope="module",
+    params=[
+        "example",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SETTINGS if name != "example"),
+    ],
+)
 def faces(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Faces:
     assumptions, language, scenario = SETTINGS[request.param]
     folder = tmp_path_factory.mktemp("faces") / "run"

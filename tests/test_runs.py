@@ -306,6 +306,7 @@ def named(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return write_again(open_run(folder / "run"), names=("Small", "Large"))
 
 
+@pytest.mark.slow
 def test_names_of_an_earlier_run_are_carried_over_and_kept(named: Run, tmp_path: Path) -> None:
     table, schema = write_small(tmp_path, small_frame(150))
     outcome = segment(table, Schema.from_toml(schema), QUICK, tmp_path / "run", previous=named)
