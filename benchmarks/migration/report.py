@@ -71,6 +71,10 @@ TARGETS: Final = (
 )
 """Wall seconds on two cores."""
 COMPILER: Final = """\
+Peers without a line above have not finished: hmmlearn's EM (five starts, two Gaussian indicators
+alone) was stopped after 575 CPU seconds, numpyro's NUTS (four chains of 1,500 draws) after four
+minutes, each without a result of its cold run. Their ESS per CPU second is open.
+
 `make env` compiles the code (`scripts/warm_up.py`), and it stays on the disk; a package installed
 without it compiles once, in its first fit.
 """
