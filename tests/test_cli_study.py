@@ -103,6 +103,7 @@ def test_segments_that_are_too_small_are_not_told(result: StudyResult) -> None:
     assert not any("€" in line for line in amounts)
 
 
+@pytest.mark.slow
 def test_names_and_language_can_be_given(done: tuple[Path, str]) -> None:
     base, _ = done
     said, _ = call(

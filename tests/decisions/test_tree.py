@@ -156,6 +156,7 @@ def test_variables_named_like_a_group_are_read_too(tmp_path: Path) -> None:
     assert np.array_equal(again.draws.values["outcome"], simulation.draws.values["outcome"])
 
 
+@pytest.mark.slow
 def test_a_report_is_written_anew_from_the_file(tmp_path: Path) -> None:
     simulation = RoiModel.example().simulate(2, 64)
     answers = collect(simulation)
