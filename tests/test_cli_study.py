@@ -120,7 +120,9 @@ def test_names_and_language_can_be_given(done: tuple[Path, str]) -> None:
 
 def test_stages_can_be_named(done: tuple[Path, str]) -> None:
     base, _ = done
-    said, _ = call(base / "study.toml", "--out", base / "run", "--only", "money")
+    said, _ = call(
+        base / "study.toml", "--out", base / "run", "--only", "money", "--names", "Small,Large"
+    )
     assert "nothing, for up to there nothing has changed" in said
     assert "Not done yet with the present files: report." in said
     assert str(base / "run" / "segments" / "report.html") in said
