@@ -6,11 +6,12 @@ import pytest
 
 from builders import mixed_table, schema_of
 from oracles.small_tables import table_of
-from softseg.inference.em import climb
-from softseg.inference.modes import find_modes
+from softseg.inference.em import Climber, Run, climb
+from softseg.inference.modes import LOOSELY, NEARLY, find_modes, reach
 from softseg.inference.starts import random_start
+from softseg.inference.threads import Stop
 from softseg.likelihood.statistics import reduce
-from softseg.models.mixture import specify
+from softseg.models.mixture import Values, specify
 from softseg.priors import Prior
 from softseg.tables.prepare import prepare
 from softseg.tables.schema import PriorSchema
@@ -182,3 +183,33 @@ def test_an_infinite_density_on_the_edge_makes_no_mode_the_best(prior):
     )
     assert modes.hits >= 5
     assert modes.best.log_likelihood > max(mode.log_likelihood for mode in modes.modes) - 5.0
+
+
+def test_only_runs_within_reach_are_climbed_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On ridges far below the best mode a run would take thousands of cycles and find nothing."""
+    rng = np.random.default_rng(4)
+    segment, centres = rng.integers(4, size=600), 6.0 * rng.normal(size=(4, 3))
+    columns = {f"x{j}": centres[segment, j] + rng.normal(size=600) for j in range(3)}
+    table = table_of({name: {"family": "gaussian"} for name in columns}, columns)
+    statistics, mixture = reduce(table), specify(table.schema, 4)
+    began: dict[float, list[float]] = {}
+    climber_climb = Climber.climb
+
+    def climb_and_note(
+        climber: Climber, values: Values, cycles: int, tolerance: float, stop: Stop
+    ) -> Run:
+        run = climber_climb(climber, values, cycles, tolerance, stop)
+        began.setdefault(tolerance, []).append(run.objective)
+        return run
+
+    monkeypatch.setattr(Climber, "climb", climb_and_note)
+    modes = find_modes(statistics, mixture, n_starts=12, rng=np.random.default_rng(4))
+    floor = max(began[LOOSELY]) - reach(mixture, 600)
+    n_low = sum(height < floor for height in began[LOOSELY])
+    assert 0 < n_low < 12
+    assert len(began[NEARLY]) == 12 - n_low
+    assert min(began[NEARLY]) >= floor
+    low = [mode for mode in modes.modes if mode.objective < floor]
+    assert sum(mode.hits for mode in modes.modes) == 12
+    assert low
+    assert modes.best.objective == pytest.approx(max(began[NEARLY]), abs=1e-3)

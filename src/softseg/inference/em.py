@@ -16,6 +16,7 @@ from softseg.inference.threads import Stop, Stopped
 from softseg.inference.turns import climb_kernel, served
 from softseg.likelihood.kernel import Expected, expected_statistics
 from softseg.likelihood.statistics import Statistics
+from softseg.models.edges import bounded
 from softseg.models.mixture import Mixture, Values
 from softseg.models.plan import theta_of, values_of
 
@@ -43,6 +44,43 @@ class Run:
 def compiled_space(statistics: Statistics, mixture: Mixture, use_priors: bool) -> Space | None:
     """Return the space on which `climb` runs compiled, None where it cannot."""
     return Space.of(mixture, statistics) if use_priors and served(mixture) else None
+
+
+@dataclass(frozen=True)
+class Climber:
+    """EM for one mixture on one table.
+
+    Attributes
+    ----------
+    mixture
+        The mixture whose modes are sought.
+    gentle
+        The same with priors that have a maximum: what EM climbs.
+    use_priors
+        Whether the priors count, or the likelihood alone.
+    space
+        From `compiled_space`.
+    """
+
+    statistics: Statistics
+    mixture: Mixture
+    gentle: Mixture
+    use_priors: bool
+    space: Space | None
+
+    @classmethod
+    def on(cls, statistics: Statistics, mixture: Mixture, use_priors: bool = True) -> "Climber":
+        """Return the climber of a mixture on a table."""
+        gentle = bounded(mixture) if use_priors else mixture
+        space = compiled_space(statistics, gentle, use_priors)
+        return cls(statistics, mixture, gentle, use_priors, space)
+
+    def climb(self, values: Values, cycles: int, tolerance: float, stop: Stop) -> Run:
+        """Return where `climb` ends."""
+        return climb(
+            self.statistics, self.gentle, values, self.use_priors, cycles, self.space, tolerance,
+            stop,
+        )  # fmt: skip
 
 
 def climb(

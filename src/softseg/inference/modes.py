@@ -1,7 +1,8 @@
 """Modes of the likelihood or the posterior by EM from many starts: `find_modes`.
 
-Short runs from every start; on large tables only the better half is finished (small EM; Biernacki,
-Celeux and Govaert 2003).
+Short runs from every start (small EM; Biernacki, Celeux and Govaert 2003), then all of them until a
+cycle gains little, then those to the end whose mode could hold posterior mass. The others would
+take thousands of cycles along ridges on which nothing is found.
 
 Two kinds of mode. ``prior=None`` is maximum likelihood in the constrained space, with a floor for
 scales (`families.base.SCALE_FLOOR`): published log-likelihoods are met with it. With the schema's
@@ -22,25 +23,22 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.families.namespace import NUMPY
 from softseg.inference.draws import Progress, threads_for
-from softseg.inference.em import TOLERANCE, Run, climb, compiled_space
-from softseg.inference.space import Space
+from softseg.inference.em import TOLERANCE, Climber, Run
 from softseg.inference.starts import random_start
 from softseg.inference.threads import Stop, in_threads
 from softseg.likelihood.kernel import memberships
 from softseg.likelihood.statistics import Statistics
-from softseg.models.edges import bounded, inside
+from softseg.models.edges import inside
 from softseg.models.mixture import Mixture, Values
 
 SHORT_CYCLES = 12
 ENOUGH_HITS = 2
 ROUNDS = 4
-FINISH_ALL = 20_000
-"""Up to so many patterns every short run is finished: some modes show themselves late."""
 LONG_CYCLES = 3000
 NEARLY = 1e-5
 """Log units a cycle gains at the end of every run but the best: near enough to tell modes apart."""
-NEAR = 5.0
-"""Short runs within so many log units of the best one are finished as well."""
+LOOSELY = 0.01
+"""Log units a cycle gains at the end of a run that stays out of reach of the best (`reach`)."""
 RIVAL = 10.0
 """A mode that lies within so many log units of the best one counts as near."""
 SAME_SOLUTION = 0.95
@@ -166,13 +164,12 @@ def find_modes(
     """
     report = progress or (lambda stage, share: None)
     modes = known
-    gentle = bounded(mixture) if prior == "schema" else mixture
-    space = compiled_space(statistics, gentle, prior == "schema")
+    climber = Climber.on(statistics, mixture, prior == "schema")
     for _ in range(ROUNDS):
         rngs = rng.spawn(n_starts)
         starts = [partial(random_start, statistics, mixture, each) for each in rngs]
-        runs = _round(statistics, gentle, prior == "schema", space, starts, cores, report)
-        found = [_mode(statistics, mixture, gentle, run) for run in runs]
+        runs = _round(climber, starts, cores, report)
+        found = [_mode(climber, run) for run in runs]
         modes = merged(modes, found, n_starts, statistics.count, runs[0].converged)
         if modes.hits >= ENOUGH_HITS or n_starts < ENOUGH_HITS:
             break
@@ -183,58 +180,56 @@ def find_modes(
 
 
 def _round(
-    statistics: Statistics,
-    mixture: Mixture,
-    use_priors: bool,
-    space: Space | None,
-    starts: Sequence[Callable[[], Values]],
-    cores: int,
-    report: Progress,
+    climber: Climber, starts: Sequence[Callable[[], Values]], cores: int, report: Progress
 ) -> list[Run]:
-    """Return the finished runs of one round, best first.
-
-    On large tables only the better half of the short runs, and those near the best, are finished.
-    """
-    done: list[int] = []
+    """Return the finished runs of one round, best first."""
+    statistics, done = climber.statistics, list[int]()
+    threads = threads_for(statistics.n_patterns, cores)
 
     def short(i: int, stop: Stop) -> Run:
-        run = climb(statistics, mixture, starts[i](), use_priors, SHORT_CYCLES, space, stop=stop)
+        run = climber.climb(starts[i](), SHORT_CYCLES, TOLERANCE, stop)
         done.append(i)
         report("modes", 0.5 * len(done) / len(starts))
         return run
 
-    threads = threads_for(statistics.n_patterns, cores)
+    def further(runs: Sequence[Run], tolerance: float) -> list[Run]:
+        def one(i: int, stop: Stop) -> Run:
+            return climber.climb(runs[i].values, LONG_CYCLES, tolerance, stop)
+
+        return in_threads(one, len(runs), threads)[0]
+
     runs, _ = in_threads(short, len(starts), threads)
+    runs = further(runs, LOOSELY)
+    floor = max(run.objective for run in runs) - reach(climber.mixture, statistics.n_customers)
+    low = [run for run in runs if run.objective < floor]
+    runs = further([run for run in runs if run.objective >= floor], NEARLY) + low
     runs.sort(key=lambda run: -run.objective)
-    if statistics.n_patterns > FINISH_ALL:
-        half = max(len(runs) // 2, min(5, len(runs)))
-        near = [run for run in runs[half:] if run.objective > runs[0].objective - NEAR]
-        runs = runs[:half] + near
-    begun = [run.values for run in runs]
-
-    def finish(i: int, stop: Stop) -> Run:
-        return climb(
-            statistics, mixture, begun[i], use_priors, LONG_CYCLES, space, NEARLY, stop=stop
-        )
-
-    runs, _ = in_threads(finish, len(runs), threads)
-    runs.sort(key=lambda run: -run.objective)
-    runs[0] = _to_the_end(statistics, mixture, runs[0].values, use_priors, space)
+    runs[0] = _to_the_end(climber, runs[0].values)
     return runs
 
 
-def _to_the_end(
-    statistics: Statistics,
-    mixture: Mixture,
-    values: Values,
-    use_priors: bool,
-    space: Space | None,
-    tolerance: float = TOLERANCE,
-) -> Run:
+def reach(mixture: Mixture, n_customers: float) -> float:
+    """Return how many log units below the best one a mode may still hold posterior mass.
+
+    `RIVAL` and what its width can win: `volume`.
+    """
+    return RIVAL + volume(mixture, n_customers)
+
+
+def volume(mixture: Mixture, n_customers: float) -> float:
+    """Return log N for each parameter of a segment, in log units.
+
+    An empty segment frees its parameters, and the prior's volume pays for the likelihood about
+    log N for each two of them, as in BIC; twice that, to be sure.
+    """
+    return mixture.n_parameters / mixture.n_segments * float(np.log(n_customers))
+
+
+def _to_the_end(climber: Climber, values: Values, tolerance: float = TOLERANCE) -> Run:
     """Climb in another thread, so that an interrupt reaches this one at once."""
 
     def alone(_: int, stop: Stop) -> Run:
-        return climb(statistics, mixture, values, use_priors, LONG_CYCLES, space, tolerance, stop)
+        return climber.climb(values, LONG_CYCLES, tolerance, stop)
 
     return in_threads(alone, 1, 1)[0][0]
 
@@ -268,27 +263,24 @@ def _same(first: Mode, second: Mode) -> bool:
 
 
 def polish(
-    statistics: Statistics,
-    mixture: Mixture,
-    values: Values,
-    prior: Literal["schema"] | None,
-    tolerance: float = TOLERANCE,
+    climber: Climber, values: Values, tolerance: float = TOLERANCE, floor: float = -np.inf
 ) -> Mode:
-    """Return the mode that EM reaches from given parameters."""
-    gentle = bounded(mixture) if prior == "schema" else mixture
-    space = compiled_space(statistics, gentle, prior == "schema")
-    run = _to_the_end(statistics, gentle, values, prior == "schema", space, tolerance)
-    return _mode(statistics, mixture, gentle, run)
+    """Return the mode that EM reaches; `LOOSELY`, where it stays below a floor."""
+    run = _to_the_end(climber, values, LOOSELY)
+    if run.objective >= floor:
+        run = _to_the_end(climber, run.values, tolerance)
+    return _mode(climber, run)
 
 
-def _mode(statistics: Statistics, mixture: Mixture, gentle: Mixture, run: Run) -> Mode:
+def _mode(climber: Climber, run: Run) -> Mode:
     """Return where a climb under the gentle mixture's priors ended, as a mode of the mixture.
 
     Where the two differ, the height is taken a little off the edges: on them the density is
     infinite, however little of the posterior lies there.
     """
+    statistics, mixture = climber.statistics, climber.mixture
     e, objective = run.expected, run.objective
-    if gentle is not mixture:
+    if climber.gentle is not mixture:
         off = inside(mixture, run.values, statistics.n_customers)
         objective = e.log_likelihood + mixture.log_prior(off)
     weights = statistics.layout.weights(run.values.indicators, NUMPY)

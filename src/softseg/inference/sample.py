@@ -18,7 +18,7 @@ from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
 from softseg.inference.laplace import laplace
 from softseg.inference.methods import METHODS, Method, Reason, allowed, candidates
-from softseg.inference.modes import Modes
+from softseg.inference.modes import Modes, volume
 from softseg.inference.relabel import Aligned, align
 from softseg.inference.search import Search, label_free, modes_of, search, strayed
 from softseg.inference.space import Space
@@ -221,7 +221,8 @@ _Outcome = tuple[Draws, Aligned, Diagnosis, int]
 def _laplace(task: _Task) -> _Outcome:
     space = task.ways.space(task.mixture, task.statistics)
     options = {"n_draws": task.n_draws, "n_chains": task.n_chains}
-    starts = modes_of(task.found, 0.5 * _volume(task))
+    room = volume(task.mixture, task.statistics.n_customers)
+    starts = modes_of(task.found, 0.5 * room)
 
     def propose() -> Chain:
         made, _, _ = laplace(
@@ -235,25 +236,10 @@ def _laplace(task: _Task) -> _Outcome:
     figures = {name: float(drawn.sample_stats[name][0, 0]) for name in names}
     if task.found.visits is not None:
         reference = label_free(drawn.log_likelihood, drawn.values.share)
-        distance = strayed(task.found.visits, reference, _reach(task))
+        distance = strayed(task.found.visits, reference, NEAR + room)
         if distance is not None:
             figures["explored"] = distance
     return *_judged(task, drawn, figures), 1
-
-
-def _reach(task: _Task) -> float:
-    """Return how many log units of likelihood an empty segment can be worth.
-
-    It frees its parameters, and the prior's volume pays for the likelihood about log N for each
-    two of them, as in BIC; twice that, to be sure.
-    """
-    return NEAR + _volume(task)
-
-
-def _volume(task: _Task) -> float:
-    """Return log N for each parameter of a segment."""
-    per_segment = task.mixture.n_parameters / task.mixture.n_segments
-    return per_segment * float(np.log(task.statistics.n_customers))
 
 
 def _gibbs(task: _Task) -> _Outcome:

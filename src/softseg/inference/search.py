@@ -12,6 +12,7 @@ import numpy as np
 
 from softseg.families.base import Array
 from softseg.inference.draws import Draws, Progress
+from softseg.inference.em import Climber
 from softseg.inference.gibbs import gibbs
 from softseg.inference.modes import (
     ENOUGH_HITS,
@@ -23,6 +24,7 @@ from softseg.inference.modes import (
     find_modes,
     merged,
     polish,
+    reach,
 )
 from softseg.inference.starts import random_start
 from softseg.likelihood.statistics import Statistics
@@ -32,6 +34,9 @@ EXPLORERS = 4
 EXPLORING_SWEEPS = 300
 SEEN_SWEEPS = 150
 """So many of an explorer's sweeps, the last ones, are compared with the posterior draws."""
+ROAMING_SWEEPS, ROAMING_PART = 120, 2_500
+"""So many of an explorer's first sweeps see so many patterns at the most: there the posterior is
+wider, and they roam more easily."""
 LARGE, PART = 20_000, 10_000
 """From so many patterns on the search begins on so many of them."""
 MOST_CLIMBED = 4
@@ -120,23 +125,26 @@ def explore(
     Returns the modes with what was found, the ends of those chains that stand in the best mode or
     in a rival of it, and what these chains visited (see `Search`).
     """
-    rngs = rng.spawn(EXPLORERS)
+    *rngs, rng_part = rng.spawn(EXPLORERS + 1)
     starts = [random_start(statistics, mixture, generator) for generator in rngs]
+    tune = EXPLORING_SWEEPS - SEEN_SWEEPS
+    if statistics.n_patterns > ROAMING_PART:
+        chosen = rng_part.choice(statistics.n_patterns, ROAMING_PART, replace=False)
+        part = statistics.take(np.sort(chosen))
+        _, starts = gibbs(
+            part, mixture, starts, n_draws=1, n_tune=ROAMING_SWEEPS - 1, rngs=rngs, cores=cores
+        )
+        tune -= ROAMING_SWEEPS
     drawn, ends = gibbs(
-        statistics,
-        mixture,
-        starts,
-        n_draws=SEEN_SWEEPS,
-        n_tune=EXPLORING_SWEEPS - SEEN_SWEEPS,
-        rngs=rngs,
-        cores=cores,
-        progress=progress,
-        stage="explore",
-    )
-    found = [polish(statistics, mixture, end, "schema", NEARLY) for end in ends]
+        statistics, mixture, starts, n_draws=SEEN_SWEEPS, n_tune=tune, rngs=rngs, cores=cores,
+        progress=progress, stage="explore",
+    )  # fmt: skip
+    floor = modes.best.objective - reach(mixture, statistics.n_customers)
+    climber = Climber.on(statistics, mixture)
+    found = [polish(climber, end, NEARLY, floor) for end in ends]
     first = int(np.argmax([mode.objective for mode in found]))
     if found[first].objective > modes.best.objective + SAME_MODE:
-        found[first] = polish(statistics, mixture, found[first].values, "schema")
+        found[first] = polish(climber, found[first].values)
     return arrived(modes, found, ends, drawn, statistics.count)
 
 
@@ -191,10 +199,8 @@ def strayed(visits: Array, reference: Array, reach: float) -> float | None:
 def climbed(statistics: Statistics, mixture: Mixture, modes: Modes) -> Modes:
     """Return the modes of a part of the patterns climbed to the end on all of them."""
     candidates = [modes.best, *modes.near][:MOST_CLIMBED]
-    found = [
-        replace(polish(statistics, mixture, mode.values, "schema"), hits=mode.hits)
-        for mode in candidates
-    ]
+    climber = Climber.on(statistics, mixture)
+    found = [replace(polish(climber, mode.values), hits=mode.hits) for mode in candidates]
     return merged(None, found, modes.n_starts, statistics.count, modes.converged)
 
 
