@@ -14,12 +14,13 @@ The density is that of the tabulated map, so that importance weights are exact.
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import betaincinv, betaln, gammainccinv, gammaincinv, gammaln, ndtr
 
 from softseg.families.base import Array
-from softseg.families.kinds import GAMMA, NORMAL, POISSON, TINY
+from softseg.families.kinds import COMPILED, GAMMA, NORMAL, POISSON, TINY
 from softseg.inference.curvature import Summit
 from softseg.inference.space import Space
 from softseg.models.plan import COLUMN, KIND, SIMPLEX, UNIT
@@ -81,18 +82,7 @@ class Proposal:
 
     def _mapped(self, z: Array) -> tuple[Array, Array]:
         """Return coordinates and their derivatives at latent numbers, (sample, coordinate)."""
-        width = 2.0 * FURTHEST / (KNOTS - 1)
-        inner = np.clip(z, -FURTHEST, FURTHEST)
-        at = np.minimum(((inner + FURTHEST) / width).astype(np.intp), KNOTS - 2)
-        t = (inner + FURTHEST) / width - at
-        rows = np.arange(z.shape[1])
-        y0, y1 = self.values[rows, at], self.values[rows, at + 1]
-        d0, d1 = width * self.slopes[rows, at], width * self.slopes[rows, at + 1]
-        rise = y1 - y0
-        a, b = d0 - rise, rise - d1
-        value = y0 + t * (rise + (1.0 - t) * (a * (1.0 - t) + b * t))
-        slope = (rise + (1.0 - 2.0 * t) * (a * (1.0 - t) + b * t) + t * (1.0 - t) * (b - a)) / width
-        return value + (z - inner) * slope, slope
+        return mapped_kernel(self.values, self.slopes, np.ascontiguousarray(z))
 
     def _latent(self, points: Array) -> Array:
         """Return the latent numbers of points, by Newton steps kept between knots."""
@@ -121,6 +111,27 @@ class Proposal:
             if np.max(np.abs(step), initial=0.0) < 1e-13 * FURTHEST:
                 break
         return z
+
+
+@njit(**COMPILED)
+def mapped_kernel(values, slopes, z):  # pragma: no cover
+    """Coordinates and slopes of the tabulated maps at latent numbers, (sample, coordinate)."""
+    n, size = z.shape
+    value, slope = np.empty((n, size)), np.empty((n, size))
+    width = 2.0 * FURTHEST / (KNOTS - 1)
+    for i in range(n):
+        for j in range(size):
+            inner = min(max(z[i, j], -FURTHEST), FURTHEST)
+            at = max(min(int((inner + FURTHEST) / width), KNOTS - 2), 0)
+            t = (inner + FURTHEST) / width - at
+            d0, d1 = width * slopes[j, at], width * slopes[j, at + 1]
+            rise = values[j, at + 1] - values[j, at]
+            a, b = d0 - rise, rise - d1
+            bend = a * (1.0 - t) + b * t
+            inside = values[j, at] + t * (rise + (1.0 - t) * bend)
+            slope[i, j] = (rise + (1.0 - 2.0 * t) * bend + t * (1.0 - t) * (b - a)) / width
+            value[i, j] = inside + (z[i, j] - inner) * slope[i, j]
+    return value, slope
 
 
 def powers(space: Space) -> Array:
@@ -180,10 +191,11 @@ def _put_beta(
     if len(rows) == 0:
         return
     a, b = a[:, None], b[:, None]
-    lower, upper = betaincinv(a, b, ndtr(z)), betaincinv(b, a, ndtr(-z))
-    left = z <= 0.0
-    log_v = np.where(left, np.log(np.maximum(lower, TINY)), np.log1p(-np.minimum(upper, HALF)))
-    log_rest = np.where(left, np.log1p(-np.minimum(lower, HALF)), np.log(np.maximum(upper, TINY)))
+    left, right = z[z <= 0.0], z[z > 0.0]
+    lower, upper = betaincinv(a, b, ndtr(left)), betaincinv(b, a, ndtr(-right))
+    logs = [(np.log(np.maximum(p, TINY)), np.log1p(-np.minimum(p, HALF))) for p in (lower, upper)]
+    log_v = np.concatenate([logs[0][0], logs[1][1]], axis=1)
+    log_rest = np.concatenate([logs[0][1], logs[1][0]], axis=1)
     values[rows] = log_v - log_rest
     slopes[rows] = np.exp(log_phi + betaln(a, b) - a * log_v - b * log_rest)
 

@@ -161,8 +161,9 @@ def curvature(space: Space, point: Array, cores: int = 1) -> Array:
             part[np.ix_(of_share, of_share)] += weight[k].sum() * np.outer(by_share[k], by_share[k])
         return part
 
+    firsts = range(0, s.n_patterns, BLOCK)
     with ThreadPoolExecutor(max_workers=max(cores, 1)) as pool:
-        for part in pool.map(block, range(0, s.n_patterns, BLOCK)):
+        for part in pool.map(block, firsts) if len(firsts) > 1 else map(block, firsts):
             hessian += part
     return 0.5 * (hessian + hessian.T)
 
