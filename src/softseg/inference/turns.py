@@ -59,8 +59,9 @@ def part_of(plan, p, theta, sizes, dense, table):  # pragma: no cover
     column, first = part[COLUMN], max(part[TABLE], 0)
     last, after = first + max(part[CELLS], 0), column + part[WIDTH]
     measure = np.empty(len(sizes))
+    observed, several = plan.observed, plan.observed_table
     for k in range(len(sizes)):
-        measure[k] = measure_of(plan, part, k, sizes, dense, table)
+        measure[k] = measure_of(observed, several, part, k, sizes, dense, table)
     priors = (
         plan.prior[:, column:after], plan.prior_a[:, column:after], plan.prior_b[:, column:after],
     )  # fmt: skip

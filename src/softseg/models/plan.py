@@ -313,33 +313,38 @@ def weights_of(plan, share, theta, start, dense, table):  # pragma: no cover
 
 
 @njit(**COMPILED)
-def measure_of(plan, part, k, sizes, dense, table):  # pragma: no cover
-    """Σ m of one part in segment k: exposure, or customers whose cell is observed."""
+def measure_of(observed, first, part, k, sizes, dense, table):  # pragma: no cover
+    """Σ m of one part in segment k: exposure, or customers whose cell is observed.
+
+    `observed` and `first` are the plan's, whose other arrays would cost more than the sum.
+    """
     if part[EXPOSURE] >= 0:
         return dense[k, part[EXPOSURE]]
     if part[OBSERVED] < 0:
         return 0.0
-    if plan.observed_table < 0:
-        return sizes[k] * plan.observed[0, part[OBSERVED]]
+    if first < 0:
+        return sizes[k] * observed[0, part[OBSERVED]]
     total = 0.0
-    for c in range(plan.observed.shape[0]):
-        total += table[k, plan.observed_table + c] * plan.observed[c, part[OBSERVED]]
+    for c in range(observed.shape[0]):
+        total += table[k, first + c] * observed[c, part[OBSERVED]]
     return total
 
 
 @njit(**COMPILED)
 def slopes_of(plan, theta, sizes, dense, table, slopes):  # pragma: no cover
     """Write the gradient with respect to theta (segment, column), given summed statistics."""
-    for p in range(plan.parts.shape[0]):
-        part = plan.parts[p]
+    observed, several = plan.observed, plan.observed_table
+    parts, coding, all_cells = plan.parts, plan.coding, plan.cells
+    for p in range(parts.shape[0]):
+        part = parts[p]
         column, width, first = part[COLUMN], part[WIDTH], part[TABLE]
         last = first + part[CELLS] if first >= 0 else 0
         first = max(first, 0)
+        cells = all_cells[first:last]
         for k in range(len(sizes)):
             sums = dense[k, max(part[DENSE], 0) :]
-            measure = measure_of(plan, part, k, sizes, dense, table)
+            measure = measure_of(observed, several, part, k, sizes, dense, table)
             pull(
-                part[KIND], theta[k, column : column + width], plan.coding[p, 0],
-                plan.coding[p, 1], plan.cells[first:last], sums, measure, table[k, first:last],
-                slopes[k, column : column + width],
+                part[KIND], theta[k, column : column + width], coding[p, 0], coding[p, 1],
+                cells, sums, measure, table[k, first:last], slopes[k, column : column + width],
             )  # fmt: skip
