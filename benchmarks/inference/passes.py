@@ -103,10 +103,16 @@ def _row(lines: Mapping[tuple[Cell, str], Line], data: str, n: int) -> str:
 
 
 def _why(found: list[Line]) -> str:
-    """Return the reasons of the refused tables, the most common first."""
+    """Return the reasons of the refused tables, the most common first, and their rival modes."""
     refused = [line for line in found if not line["passed"]]
     reasons = Counter(name for line in refused for name in line["failed"])
-    return "; ".join(
+    said = [
         f"{FAILED.get(name, name)} ({count} of {len(refused)})"
         for name, count in reasons.most_common()
-    )
+    ]
+    rivals = [line["rivals"] for line in refused if "rivals" in line]
+    if rivals:
+        low, high = min(rivals), max(rivals)
+        number = str(low) if low == high else f"{low} to {high}"
+        said.append(f"other modes within 10 log units: {number}")
+    return "; ".join(said)

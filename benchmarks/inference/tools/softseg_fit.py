@@ -86,6 +86,7 @@ def figures(found: Sampled, stages: Stages) -> dict[str, Any]:
         "method": found.method,
         "thin": found.thin,
         "patterns": found.statistics.n_patterns,
+        "rivals": len(found.modes.rivals),
         "stages": {stage: round(seconds, 4) for stage, seconds in stages.took.items()},
         "passed": not found.diagnosis.failed,
         "failed": [check.name for check in found.diagnosis.failed],
