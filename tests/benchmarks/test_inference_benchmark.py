@@ -338,7 +338,8 @@ def test_every_cell_says_by_which_method_it_passed_or_why_it_was_refused() -> No
     found = list(module("passes").section(keyed(*lines, late)))
     assert (
         "| mixed | 1,000 | 3 | 2 | nuts 2, laplace 1 | chains disagree (R-hat) (1 of 1); "
-        "a segment is nearly empty (1 of 1); other modes within 10 log units: 2 | 2.00 | 9 | 1.002 |"
+        "a segment is nearly empty (1 of 1); other modes within 10 log units: 2 "
+        "| 2.00 | 9 | 1.002 |"
     ) in found
     assert "| categorical | 1,000 | 0 | | | more than 600 CPU s | | | |" in found
     assert not list(module("passes").section({}))
