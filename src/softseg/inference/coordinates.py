@@ -68,12 +68,16 @@ def prior_kernel(plan, share, theta):  # pragma: no cover
 
 
 @njit(**COMPILED)
-def sigmoid(u):  # pragma: no cover
-    """1/(1 + e^−u) without overflow."""
+def split(u):  # pragma: no cover
+    """The inverse logit v of u, 1 − v, and the logs of both, none of them rounded to 0 or 1."""
+    far = min(abs(u), FURTHEST)
+    power = np.exp(-far)
+    log_more = -np.log1p(power)
+    more = 1.0 / (1.0 + power)
+    less, log_less = power * more, log_more - far
     if u >= 0.0:
-        return 1.0 / (1.0 + np.exp(-min(u, FURTHEST)))
-    power = np.exp(max(u, -FURTHEST))
-    return power / (1.0 + power)
+        return more, less, log_more, log_less
+    return less, more, log_less, log_more
 
 
 @njit(**COMPILED)
@@ -82,10 +86,10 @@ def break_sticks(sticks, simplex):  # pragma: no cover
     log_jacobian, left = 0.0, 1.0
     n = len(sticks)
     for m in range(n):
-        v, rest = sigmoid(sticks[m]), sigmoid(-sticks[m])
+        v, rest, log_v, log_rest = split(sticks[m])
         simplex[m] = max(left * v, TINY)
         left *= rest
-        log_jacobian += np.log(v) + (n - m) * np.log(rest)
+        log_jacobian += log_v + (n - m) * log_rest
     simplex[n] = max(left, TINY)
     return log_jacobian
 
@@ -128,8 +132,9 @@ def place(plan, coordinate, point, share, theta):  # pragma: no cover
                 theta[k, c] = np.exp(u)
                 log_jacobian += u
             elif plan.support[c] == UNIT:
-                theta[k, c] = min(max(sigmoid(point[at]), TINY), 1.0 - 1e-16)
-                log_jacobian += np.log(sigmoid(point[at])) + np.log(sigmoid(-point[at]))
+                v, _, log_v, log_rest = split(point[at])
+                theta[k, c] = min(max(v, TINY), 1.0 - 1e-16)
+                log_jacobian += log_v + log_rest
             elif plan.width[c] > 0:
                 width = plan.width[c]
                 log_jacobian += break_sticks(point[at : at + width - 1], theta[k, c : c + width])
