@@ -247,13 +247,14 @@ class SegmentMigration(Fitted):
         discount
             Rate per period.
         horizon
-            Number of periods, the present one included; None for all of them.
+            Number of periods, the present one included; None for all of them. Where the schema
+            knows no churn, that takes a discount rate.
         """
-        from softseg.results.migration.absorbing import lifetime_value
+        from softseg.results.migration.absorbing import lifetime_value, with_churned
 
-        return lifetime_value(
-            self._ahead()["transition"], self._value(value), discount=discount, horizon=horizon
-        )
+        transition, worth = with_churned(self._ahead()["transition"], self._value(value))
+        found = lifetime_value(transition, worth, discount=discount, horizon=horizon)
+        return found.sel(state=self._ahead()["transition"]["state"])
 
     def warning(
         self,

@@ -122,6 +122,14 @@ def test_a_rise_takes_no_more_than_there_is() -> None:
     np.testing.assert_allclose(new[0, 0], [0.0, 1.0, 0.0, 0.0], atol=1e-15)
 
 
+@pytest.mark.parametrize("freed", ["stay", "proportional"])
+def test_what_is_freed_is_not_lost_where_nobody_stayed(freed: str) -> None:
+    row = np.array([[[0.0, 0.6, 0.0, 0.4], *CHAIN[1:]]])
+    new = shifted(row, 0, [(less(freed=freed, to=(1, 3)), np.array([0.5]))])
+    stays = 0.5 if freed == "stay" else 0.25
+    np.testing.assert_allclose(new[0, 0], [stays, 0.3, 0.5 - stays, 0.2], atol=1e-15)
+
+
 def test_chance_has_the_mean_of_the_expectation(rng: np.random.Generator) -> None:
     n = 4000
     found = process(

@@ -5,7 +5,12 @@ import pytest
 import xarray as xr
 
 from softseg.errors import UsageError
-from softseg.results.migration.absorbing import lifetime_value, periods_to_churn, quasi_stationary
+from softseg.results.migration.absorbing import (
+    lifetime_value,
+    periods_to_churn,
+    quasi_stationary,
+    with_churned,
+)
 
 CHAIN = [
     [0.90, 0.06, 0.02, 0.02],
@@ -120,3 +125,21 @@ def test_impossible_questions_are_refused(change, message):
         lifetime_value(
             given["rows"], given["value"], discount=given["discount"], horizon=given["horizon"]
         )
+
+
+def test_a_model_without_churn_is_worth_a_perpetuity() -> None:
+    """Whoever brings 100 at the start of every period for ever is worth 100 (1 + d)/d."""
+    states = ["Quiet", "Busy"]
+    rows = xr.DataArray(
+        [[0.7, 0.3], [0.2, 0.8]], {"state": states, "state_to": states}, ("state", "state_to")
+    )
+    value = xr.DataArray([100.0, 100.0], {"state": states}, ("state",))
+    padded, worth = with_churned(rows, value)
+    found = lifetime_value(padded, worth, discount=0.1)
+    np.testing.assert_allclose(found, [1100.0, 1100.0, 0.0], rtol=1e-12)
+    assert found["state"].values.tolist() == [*states, "churned"]
+    with pytest.raises(UsageError, match="Give a horizon or a discount rate"):
+        lifetime_value(padded, worth, discount=0.0)
+    again, same = with_churned(padded, worth)
+    assert again.identical(padded)
+    assert same.identical(worth)

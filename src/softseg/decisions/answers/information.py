@@ -8,7 +8,7 @@ it is estimated by drawing the coefficients again from their covariance, and is 
 So is what an EVPPI lies above the EVPI of the same draws, which only a misfit can explain.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -64,7 +64,7 @@ def evppi(net: Array, x: Mapping[str, Array] | Array, rng: np.random.Generator) 
     against_first = (net[1:] - net[:1]).reshape(n_decisions - 1, -1).T
     fit = regress(against_first, {name: np.ravel(value) for name, value in values.items()})
     gained = _gained(_with_first(fit.fitted.T)).reshape(net.shape[1:])
-    away, noise = _resampled(fit, rng)
+    away, noise = resampled(fit, _mean_gained, rng)
     # No part is worth more than the whole: what lies above it is the misfit of the regression.
     bias = max(noise, float((gained - _gained(net)).mean()))
     sampled = _error_of_mean(gained)
@@ -236,18 +236,25 @@ def _error_of_mean(values: Array) -> float:
     return float(parts.std(ddof=1) / np.sqrt(len(parts)))
 
 
-def _resampled(fit: Fit, rng: np.random.Generator) -> tuple[float, float]:
+def resampled(
+    fit: Fit, mean_gained: Callable[[Array], Array], rng: np.random.Generator
+) -> tuple[float, float]:
     """Return the standard error and the bias by the noise of the coefficients.
 
     The bias is the larger of two: what the noise adds to the fit, and what it would make of an
     input that tells nothing.
+
+    Parameters
+    ----------
+    mean_gained
+        Gives the mean gain, (resample,), of expectations (resample, row, column of the fit).
     """
     step = max(len(fit.fitted) // RESAMPLED_ROWS, 1)
     which = np.arange(0, len(fit.fitted), step)
     noise = fit.deviations(rng, RESAMPLES, which)
     fitted = fit.fitted[which]
-    before, after = _mean_gained(fitted[None]), _mean_gained(fitted + noise)
-    blind = _mean_gained(fit.fitted.mean(axis=0) + noise)
+    before, after = mean_gained(fitted[None]), mean_gained(fitted + noise)
+    blind = mean_gained(fit.fitted.mean(axis=0) + noise)
     return float(after.std(ddof=1)), float(max(after.mean() - before[0], blind.mean(), 0.0))
 
 

@@ -318,7 +318,10 @@ def shifted(transition: Array, segment: int, moves: list[tuple[Move, Array]]) ->
     change *= np.where(taken > left, _gain(left, taken), 1.0)[:, None]
     taken = np.minimum(taken, left)
     row += change
+    # from nothing there is no proportion: what is freed then goes to all of them alike
+    alike = np.where((left == 0.0) & (taken != 0.0), (left - taken) / len(rest), 0.0)
     row[:, rest] *= np.where(taken == 0.0, 1.0, _over(left - taken, left))[:, None]
+    row[:, rest] += alike[:, None]
     return found
 
 

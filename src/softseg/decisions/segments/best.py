@@ -4,19 +4,14 @@ Rows of net present values: the uniform programme (0 where there is none), what 
 segment, one for each segment.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
 
 import numpy as np
 
 from softseg.decisions.answers.estimates import estimate, mean
-from softseg.decisions.answers.information import Value
-from softseg.decisions.answers.regression import Fit, regress
+from softseg.decisions.answers.information import Value, resampled
+from softseg.decisions.answers.regression import regress
 from softseg.families.base import Array
-
-RESAMPLES: Final = 64
-RESAMPLED_ROWS: Final = 2048
-"""Draws on which the error of a regression is computed; it needs fewer than the estimate."""
 
 
 def best_worth(net: Array) -> Array:
@@ -73,27 +68,8 @@ def regressed(
         return gained(expected)
 
     found = won(fit.fitted)
-    away, noise = _resampled(fit, won, rng)
+    away, noise = resampled(fit, lambda many: np.array([won(one).mean() for one in many]), rng)
     # No part is worth more than the whole: what lies above it is the misfit of the regression.
     bias = max(noise, float((found - gained(flat)).mean()))
     sampled = float(estimate(mean, found.reshape(net.shape[1:])).error)
     return Value(float(found.mean()), float(np.sqrt(sampled**2 + away**2 + bias**2)), bias)
-
-
-def _resampled(
-    fit: Fit, won: Callable[[Array], Array], rng: np.random.Generator
-) -> tuple[float, float]:
-    """Return the standard error and the bias by the noise of the coefficients.
-
-    The bias is the larger of two: what the noise adds to the fit, and what it would make of an
-    input that tells nothing.
-    """
-    step = max(len(fit.fitted) // RESAMPLED_ROWS, 1)
-    which = np.arange(0, len(fit.fitted), step)
-    noise = fit.deviations(rng, RESAMPLES, which)
-    fitted = fit.fitted[which]
-    average = np.broadcast_to(fit.fitted.mean(axis=0), fitted.shape)
-    after = np.array([won(fitted + one).mean() for one in noise])
-    blind = np.array([won(average + one).mean() for one in noise])
-    bias = max(after.mean() - won(fitted).mean(), blind.mean(), 0.0)
-    return float(after.std(ddof=1)), float(bias)

@@ -15,8 +15,11 @@ import xarray as xr
 
 from softseg.errors import UsageError
 from softseg.families.base import Array
-from softseg.names import HORIZON, STATE, STATE_TO
+from softseg.names import CHURNED, HORIZON, STATE, STATE_TO
 from softseg.results.migration.chain import ROWS_SUM, check_transition
+
+FOR_EVER = 1e-12
+"""A share of customers that stays, less than so much below 1, stays for ever."""
 
 
 def lifetime_value(
@@ -63,6 +66,11 @@ def lifetime_value(
     def worth(p: Array, v: Array) -> Array:
         step, present = p[..., :-1, :-1] / (1.0 + discount), v[..., :-1, None]
         if horizon is None:
+            if np.any(np.abs(np.linalg.eigvals(step)) > 1.0 - FOR_EVER):
+                raise UsageError(
+                    "Give a horizon or a discount rate, or every active state a way to churn: from "
+                    "some of them nobody ever leaves, so that the sum over all periods is infinite."
+                )
             found = np.linalg.solve(np.eye(step.shape[-1]) - step, present)
         else:
             found = power = present + 0.0 * step[..., :1]
@@ -71,16 +79,26 @@ def lifetime_value(
                 found = found + power
         return np.concatenate([found[..., 0], 0.0 * found[..., :1, 0]], axis=-1)
 
-    try:
-        return xr.apply_ufunc(
-            worth, transition, value, input_core_dims=[[STATE, STATE_TO], [STATE]],
-            output_core_dims=[[STATE]],
-        )  # fmt: skip
-    except np.linalg.LinAlgError:
-        raise UsageError(
-            "Give a horizon or a discount rate, or every active state a way to churn: from some "
-            "of them nobody ever leaves, so that the sum over all periods is infinite."
-        ) from None
+    return xr.apply_ufunc(
+        worth, transition, value, input_core_dims=[[STATE, STATE_TO], [STATE]],
+        output_core_dims=[[STATE]],
+    )  # fmt: skip
+
+
+def with_churned(
+    transition: xr.DataArray, value: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return transitions and values of a model without churn with a churned state nobody reaches.
+
+    Where churned is there already, they are returned as they are.
+    """
+    if CHURNED in transition[STATE].values:
+        return transition, value
+    states = [*transition[STATE].values, CHURNED]
+    value = value.reindex({STATE: states}, fill_value=0.0)
+    transition = transition.reindex({STATE: states, STATE_TO: states}, fill_value=0.0)
+    stays = (transition[STATE] == CHURNED) & (transition[STATE_TO] == CHURNED)
+    return transition.where(~stays, 1.0), value
 
 
 def periods_to_churn(transition: xr.DataArray) -> xr.DataArray:
