@@ -105,6 +105,21 @@ def test_objecting_customers_are_not_looked_at() -> None:
     assert propose(other).to_toml() == propose(frame).to_toml()
 
 
+def test_an_unclear_objection_counts_as_one() -> None:
+    frame = table()
+    said = frame.copy().astype(object)
+    unclear = said.index[said["Widerspruch"] == "nein"][:3]
+    said.loc[unclear, "Widerspruch"] = "?"
+    other = said.copy()
+    other.loc[unclear, ["Bestellungen", "Lieferzeit", "Land"]] = ["viele", -5.0, "AT"]
+    proposal = propose(said)
+    assert proposal.schema.opt_out == "Widerspruch"
+    assert any("neither yes nor no: 3." in hint for hint in proposal.hints)
+    assert propose(other).to_toml() == proposal.to_toml()
+    faults = [fault for fault in check(said, proposal.schema) if fault.severity == "error"]
+    assert [(fault.code, fault.count) for fault in faults] == [("opt_out_unclear", 3)]
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_toml_of_a_proposal_is_its_schema(tmp_path: Path, language: str) -> None:
     proposal = propose(table(), language)

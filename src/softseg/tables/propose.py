@@ -201,16 +201,23 @@ def propose(
 
 
 def _leave_out_objections(data: Any, draft: _Draft) -> Any:
-    """Return the rows of customers who do not object: the others are not even looked at."""
+    """Return the rows of customers who clearly do not object: the others are not even looked at."""
     for column in data.columns:
         if not names(column, "opt out"):
             continue
         read = read_levels(data[column], draft.reading)
-        if all(folded(level) in (*YES, *NO) for level in read.levels):
-            draft.opt_out = column
-            draft.hints.append(draft.say("opt_out", column=column))
-            yes = np.array([*(folded(level) in YES for level in read.levels), False])
-            return data.loc[~yes[read.codes]].reset_index(drop=True)
+        meanings = [folded(level) for level in read.levels]
+        yes = np.array([*(meaning in YES for meaning in meanings), False])[read.codes]
+        no = np.array([*(meaning in NO for meaning in meanings), False])[read.codes]
+        unclear = (read.codes >= 0) & ~yes & ~no
+        if (yes | no).sum() < max(unclear.sum(), 1):
+            continue
+        draft.opt_out = column
+        draft.hints.append(draft.say("opt_out", column=column))
+        if unclear.any():
+            count = int(unclear.sum())
+            draft.hints.append(draft.say("opt_out_unclear", column=column, count=count))
+        return data.loc[~(yes | unclear)].reset_index(drop=True)
     return data
 
 
