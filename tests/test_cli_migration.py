@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = small_synthetic()
     frame = found.frame.assign(revenue=found.frame["orders"] * 10.0)
     frame.to_csv(where / "panel.csv", index=False)
-    schema = found.schema.model_copy(update={"value": {"revenue": ValueSchema()}})
+    schema = found.schema.model_copy(update={"value": {"revenue": ValueSchema(currency="EUR")}})
     (where / "panel.toml").write_text(schema.to_toml(), encoding="utf-8")
     result = run("migrate", where / "panel.csv", "--schema", where / "panel.toml", *FLAGS,
                  "--out", where / "run")  # fmt: skip
@@ -80,8 +80,9 @@ def test_money_asked_for_is_shown(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "ahead.csv"
     result = run("project", folder / "run", "--horizon", 2, "--value", "revenue", "--out", target)
     assert result.exit_code == 0
-    assert "revenue, all states" in result.output
+    assert "revenue (EUR), all states" in result.output
     last = pd.read_csv(target).query("horizon == 2")
+    assert set(last["currency"]) == {"EUR"}
     assert f"{last['money_mean'].sum():,.0f} (" in result.output
 
 

@@ -234,7 +234,9 @@ def _print_projection(
             money.append([ahead, _spread(at, "money_total", language)])
     print_table([head, *(_state(name, language) for name in names)], rows, numbers=True)
     if value is not None:
-        print_table([head, say("project.money", language, value=value)], money, numbers=True)
+        unit = found.attrs["unit"]
+        named = f"{value} ({unit})" if unit else value
+        print_table([head, say("project.money", language, value=named)], money, numbers=True)
 
 
 def _spread(found: "xr.Dataset", what: str, language: str) -> str:

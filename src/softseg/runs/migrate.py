@@ -315,7 +315,10 @@ def model_of(run: Run) -> "SegmentMigration":
 
 
 def projection_frame(found: "xr.Dataset", names: list[str]) -> "pd.DataFrame":
-    """Return a projection as a frame with one row per period ahead and state."""
+    """Return a projection as a frame with one row per period ahead and state.
+
+    Where there is money, the column ``currency`` says in what.
+    """
     import pandas as pd
 
     rows = []
@@ -328,6 +331,8 @@ def projection_frame(found: "xr.Dataset", names: list[str]) -> "pd.DataFrame":
                     key = f"{what}_{ending}"
                     if key in found:
                         row[key] = float(at[key])
+            if "money_mean" in found:
+                row["currency"] = found.attrs["unit"]
             rows.append(row)
     return pd.DataFrame(rows)
 
