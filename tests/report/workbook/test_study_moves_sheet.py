@@ -1,6 +1,7 @@
 """The sheet on migration: units, and only rows that say something of their own."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,3 +45,13 @@ def test_transitions_of_a_year_add_up(language: str, gone: str) -> None:
     assert [row[1].value for row in mine] == ["Alpha", "Beta", "Gamma", gone]
     assert sum(row[2].value for row in mine) == pytest.approx(1.0)
     assert all("%" in row[2].number_format for row in mine)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_needs_customers_who_stay_says_so(language: str) -> None:
+    found = moved(language)
+    kept = {name: part for name, part in found.parts.items() if name not in ("number", "regret")}
+    book = openpyxl.load_workbook(io.BytesIO(study_workbook_bytes(replace(found, parts=kept))))
+    sheet = book[say("workbook.sheet.bands", language)]
+    texts = [cell.value for row in sheet.iter_rows() for cell in row]
+    assert texts.count(say("workbook.study.bands.moving", language)) == 2

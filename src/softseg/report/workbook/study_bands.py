@@ -42,11 +42,19 @@ def write_bands(page: Page, seen: Seen, simulation: SegmentSimulation) -> None:
         if name == "number" and seen.silent:
             page.paragraph(page.say("hint.not_shown", smallest=f"{seen.findings.smallest_cell:g}"))
         elif found is None:
-            key = "bands.plug_in" if simulation.plug_in else "not_computed"
-            page.paragraph(page.say(key))
+            page.paragraph(page.say(_why_not(name, simulation)))
         else:
             write(page, seen, simulation, found)
     page.close()
+
+
+def _why_not(table: str, simulation: SegmentSimulation) -> str:
+    """Return the key of the reason why a table is not there."""
+    if simulation.plug_in:
+        return "bands.plug_in"
+    if simulation.whole.draws.moving is not None and table in ("number", "regret"):
+        return "bands.moving"
+    return "not_computed"
 
 
 def _split(page: Page, seen: Seen, simulation: SegmentSimulation, found: xr.Dataset) -> None:
