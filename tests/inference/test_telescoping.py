@@ -15,6 +15,7 @@ from oracles.number_cases import (
     GALAXIES_QUARTILES,
     ROWS,
     THYROID,
+    agreement_with_diagnosis,
     answers,
     bridged,
     galaxies,
@@ -221,7 +222,11 @@ def test_thyroid_has_three_segments_by_evidence(reference_data):
 
     Its sampler moves between numbers there, ours does not: R-hat says so, and the number is open.
     """
-    table = thyroid_table(reference_data("thyroid.csv"))
+    path = reference_data("thyroid.csv")
+    agreed, wrong = agreement_with_diagnosis(path, THYROID)
+    assert agreed == pytest.approx(0.8779971, abs=0.05)
+    assert wrong == pytest.approx(0.0372093, abs=0.02)
+    table = thyroid_table(path)
     few = {"n_draws": 500, "n_chains": 2, "n_starts": 10, "used": 1000}
     found = [bridged(table, k, **few) for k in (2, 3, 4)]
     assert max(one.error for one in found) < 0.3

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 from scipy.special import betaln, gammaln
 
 from builders import schema_of
 from oracles.small_tables import table_of
 from softseg.families.base import Array
 from softseg.inference.evidence import Evidence, evidence
+from softseg.inference.fit import fit
 from softseg.inference.gibbs import gibbs
 from softseg.inference.laplace import laplace
 from softseg.inference.modes import find_modes
@@ -31,6 +33,8 @@ from softseg.inference.telescoping import Telescope
 from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import Mixture, specify
 from softseg.priors import Prior, for_segments
+from softseg.results.indices import adjusted_rand_index, cross_table
+from softseg.results.membership import membership
 from softseg.tables.prepare import prepare
 from softseg.tables.schema import IndicatorSchema, Override, PriorSchema, Schema
 from softseg.tables.table import Table
@@ -246,6 +250,19 @@ def thyroid_table(path: Path) -> Table:
         sd = np.stack([mode.indicators[name]["sd"] for name in names])
         big_c0 = (g0 + c0 * sd.shape[1]) / (hierarchy.rate + (sd**-2.0).sum(axis=1))
     return prepare(frame, hierarchy.schema(names, big_c0))
+
+
+def agreement_with_diagnosis(path: Path, n_segments: int) -> tuple[float, float]:
+    """Return adjusted Rand index and error rate of the top segments of `thyroid`, table as above.
+
+    The error rate is that of the best one-to-one naming of segments by diagnoses.
+    """
+    found = fit(thyroid_table(path), n_segments, seed=1, cores=1)
+    top = membership(found.statistics, found.draws.values.flattened())["mean"].argmax("segment")
+    diagnosis = pd.factorize(pd.read_csv(path)["Diagnosis"])[0]
+    cross = cross_table(diagnosis, top.to_numpy(), np.ones(len(diagnosis)))
+    rows, columns = linear_sum_assignment(cross, maximize=True)
+    return float(adjusted_rand_index(cross)), float(1.0 - cross[rows, columns].sum() / cross.sum())
 
 
 def many_segments(k: int, n: int, seed: int = 11) -> Table:
