@@ -137,7 +137,7 @@ def write_pages() -> None:
     """Write both pages from what has been run, with their figures."""
     coverage, agreement, money = (stored(task) for task in ("coverage", "agreement", "money"))
     if coverage and agreement:
-        text = calibration_coverage_page.sections(coverage, agreement, commit())
+        text = calibration_coverage_page.sections(coverage, agreement)
         (KEPT / "coverage.md").write_text(text, encoding="utf-8")
     kept = {task: stored(task, KEPT) for task in PARTS}
     page = calibration_page.page(ROOT / "docs", kept)
@@ -179,12 +179,13 @@ def main() -> int:
             run(task, module.units(), work, cores, KEPT)
     if "coverage" in tasks:
         units = calibration_coverage.units(arguments.tables)
-        run("coverage", units, calibration_coverage.work, cores)
+        run("coverage", units, partial(calibration_coverage.work, commit=commit()), cores)
     if "money" in tasks:
         units = calibration_money.units(arguments.tables)
         run("money", units, calibration_money.work, cores)
     if "agreement" in tasks:
-        run("agreement", calibration_agreement.units(), calibration_agreement.work, 1)
+        agree = partial(calibration_agreement.work, commit=commit())
+        run("agreement", calibration_agreement.units(), agree, 1)
     if "survival" in tasks:
         run("survival", calibration_survival.units(), calibration_survival.work, 1, KEPT)
     write_pages()

@@ -23,7 +23,7 @@ def units() -> list[str]:
     return list(families())
 
 
-def work(unit: str) -> dict[str, Any]:
+def work(unit: str, commit: str) -> dict[str, Any]:
     """Return the largest differences between the two samplers for one family."""
     from builders import frame_of, schema_of, truth
 
@@ -38,7 +38,7 @@ def work(unit: str) -> dict[str, Any]:
             statistics, mixture, method=method, n_draws=2000, rng=np.random.default_rng(11)
         )
         found[method] = _summary(fitted.draws.values)
-    return _differences(found["gibbs"], found["nuts"])
+    return {"commit": commit, **_differences(found["gibbs"], found["nuts"])}
 
 
 def _summary(values: Any) -> np.ndarray:

@@ -81,7 +81,7 @@ def simulated(
     return table, truth
 
 
-def work(unit: str) -> dict[str, Any]:
+def work(unit: str, commit: str) -> dict[str, Any]:
     """Return, for one table, how many intervals of each kind there are and how many cover."""
     n, seed = (int(part) for part in unit.split("/"))
     rng = np.random.default_rng([n, seed])
@@ -93,6 +93,7 @@ def work(unit: str) -> dict[str, Any]:
     true_membership = _memberships(statistics, truth)
     matched = _matched(statistics, draws, truth, true_membership)
     return {
+        "commit": commit,
         "status": fitted.diagnosis.status,
         "failed": [check.name for check in fitted.diagnosis.failed],
         "delivered": _covered(statistics, draws, matched),

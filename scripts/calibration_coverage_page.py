@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from calibration_page import state
+
 NOMINAL = 0.9
 NOTHING = "– | –"
 
 
-def sections(coverage: Mapping[str, Any], agreement: Mapping[str, Any], commit: str) -> str:
+def sections(coverage: Mapping[str, Any], agreement: Mapping[str, Any]) -> str:
     """Return the sections as Markdown, with the state of the code behind the figures."""
     parts = [
         "## Coverage of the 90 % intervals",
         "",
-        f"State of the code: commit {commit}.",
+        state([table["commit"] for table in coverage.values()]),
         "",
         "Three segments, nine indicators (two Gaussian, one of every other family but the "
         "asinh-normal), 5 % of the cells missing. The truth of every table is drawn from the "
@@ -38,7 +40,7 @@ def sections(coverage: Mapping[str, Any], agreement: Mapping[str, Any], commit: 
         tables = [result for unit, result in coverage.items() if unit.split("/")[0] == str(n)]
         parts += _coverage_of(n, tables)
     parts += ["## Agreement of Gibbs and NUTS by family", ""]
-    parts += [f"State of the code: commit {commit}.", ""]
+    parts += [state([family["commit"] for family in agreement.values()]), ""]
     parts += _agreement(agreement)
     return "\n".join(parts).rstrip() + "\n"
 

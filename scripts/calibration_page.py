@@ -151,7 +151,7 @@ def _ranks_of_method(
     images.mkdir(parents=True, exist_ok=True)
     svg = picture({name: (r.names, r.ranks) for name, r in found.items()}, method)
     (images / f"{image}.svg").write_text(svg + "\n", encoding="utf-8")
-    lines = [f"### {title}", "", _state([c for r in found.values() for c in r.commit]), ""]
+    lines = [f"### {title}", "", state([c for r in found.values() for c in r.commit]), ""]
     lines += [f"![Ranks among draws of {method}](images/calibration/{image}.svg)", ""]
     lines += _rank_table(found, conditional=method == "laplace")
     return lines + (_tails_by_gate(found) if method == "laplace" else [])
@@ -213,7 +213,7 @@ def _joint(results: Mapping[str, Any]) -> list[str]:
 
 
 def _joint_table(results: Mapping[str, Any]) -> list[str]:
-    lines = [_state([r["commit"] for r in results.values()]), ""]
+    lines = [state([r["commit"] for r in results.values()]), ""]
     lines += ["| family | quantities | largest z | of | least effective sweeps | agrees |"]
     lines += ["|---|---|---|---|---|---|"]
     for name, r in sorted(results.items()):
@@ -228,7 +228,7 @@ def _joint_table(results: Mapping[str, Any]) -> list[str]:
 
 
 def _references(results: Mapping[str, Any]) -> list[str]:
-    lines = [REFERENCES, _state([r["commit"] for r in results.values()]), ""]
+    lines = [REFERENCES, state([r["commit"] for r in results.values()]), ""]
     lines += ["| model | method | quantities | errors | of | gate |", "|---|---|---|---|---|---|"]
     for unit, r in results.items():
         name, method = unit.split("/")
@@ -240,7 +240,7 @@ def _references(results: Mapping[str, Any]) -> list[str]:
 
 
 def _bank(results: Mapping[str, Any]) -> list[str]:
-    lines = [BANK, _state([r["commit"] for r in results.values()]), ""]
+    lines = [BANK, state([r["commit"] for r in results.values()]), ""]
     broken = [(u, r) for u, r in results.items() if u.startswith("broken/")]
     fine = [(u, r) for u, r in results.items() if u.startswith("good/")]
     flagged = sum(r["flagged"] for _, r in broken)
@@ -274,7 +274,7 @@ def _verdicts(result: Mapping[str, Any]) -> str:
     return f"{result['gate']} | {', '.join(result['failed']) or '–'} | {result['fit']}"
 
 
-def _state(commits: Sequence[str]) -> str:
+def state(commits: Sequence[str]) -> str:
     """Return the states of the code behind some figures in words."""
     known = list(dict.fromkeys(commits))
     word = "commit" if len(known) == 1 else "commits"
