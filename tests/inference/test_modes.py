@@ -6,6 +6,7 @@ import pytest
 
 from builders import mixed_table, schema_of
 from oracles.small_tables import table_of
+from softseg.errors import UsageError
 from softseg.inference.em import Climber, Run, climb
 from softseg.inference.modes import LOOSELY, NEARLY, find_modes, reach
 from softseg.inference.starts import random_start
@@ -213,3 +214,9 @@ def test_only_runs_within_reach_are_climbed_to_the_end(monkeypatch: pytest.Monke
     assert sum(mode.hits for mode in modes.modes) == 12
     assert low
     assert modes.best.objective == pytest.approx(max(began[NEARLY]), abs=1e-3)
+
+
+def test_no_starts_are_refused() -> None:
+    table, _ = mixed_table(50)
+    with pytest.raises(UsageError, match="Give a number of starts of at least 1, got 0"):
+        find_modes(reduce(table), specify(table.schema, 2), n_starts=0, rng=np.random.default_rng())

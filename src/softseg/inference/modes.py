@@ -36,7 +36,7 @@ ENOUGH_HITS = 2
 ROUNDS = 4
 LONG_CYCLES = 3000
 NEARLY = 1e-5
-"""Log units a cycle gains at the end of every run but the best: near enough to tell modes apart."""
+"""Log units a cycle gains at the end of the runs within reach of the best: it tells modes apart."""
 LOOSELY = 0.01
 """Log units a cycle gains at the end of a run that stays out of reach of the best (`reach`)."""
 RIVAL = 10.0
@@ -161,21 +161,30 @@ def find_modes(
         Gives every start its own generator, so that the result does not depend on `cores`.
     known
         Modes found before; the search goes on from there.
+
+    Raises
+    ------
+    UsageError
+        Where there are no starts.
     """
+    if n_starts < 1:
+        raise UsageError(f"Give a number of starts of at least 1, got {n_starts}.")
     report = progress or (lambda stage, share: None)
-    modes = known
     climber = Climber.on(statistics, mixture, prior == "schema")
-    for _ in range(ROUNDS):
+
+    def more(modes: Modes | None) -> Modes:
         rngs = rng.spawn(n_starts)
         starts = [partial(random_start, statistics, mixture, each) for each in rngs]
         runs = _round(climber, starts, cores, report)
         found = [_mode(climber, run) for run in runs]
-        modes = merged(modes, found, n_starts, statistics.count, runs[0].converged)
+        return merged(modes, found, n_starts, statistics.count, runs[0].converged)
+
+    modes = more(known)
+    for _ in range(ROUNDS - 1):
         if modes.hits >= ENOUGH_HITS or n_starts < ENOUGH_HITS:
             break
+        modes = more(modes)
     report("modes", 1.0)
-    if modes is None:
-        raise UsageError("Give a number of starts of at least 1, got 0.")
     return modes
 
 
@@ -183,7 +192,8 @@ def _round(
     climber: Climber, starts: Sequence[Callable[[], Values]], cores: int, report: Progress
 ) -> list[Run]:
     """Return the finished runs of one round, best first."""
-    statistics, done = climber.statistics, list[int]()
+    statistics = climber.statistics
+    done: list[int] = []
     threads = threads_for(statistics.n_patterns, cores)
 
     def short(i: int, stop: Stop) -> Run:
