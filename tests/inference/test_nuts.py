@@ -81,7 +81,7 @@ def graph(fitted):
     return compile_graph(*fitted[1:3], "asked for")
 
 
-@pytest.fixture(scope="module", params=["native", "graph"])
+@pytest.fixture(scope="module", params=["native", pytest.param("graph", marks=pytest.mark.slow)])
 def engine(request):
     """Both ways to the density."""
     return request.getfixturevalue(request.param)
@@ -207,6 +207,7 @@ def test_draws_have_their_log_likelihood_and_statistics(fitted, run):
     assert np.isfinite(mixture.log_prior(last))
 
 
+@pytest.mark.slow
 def test_chains_of_the_graph_begin_at_their_starts(fitted, graph):
     """The flat vector has every variable where the sampler expects it."""
     _, statistics, mixture, start = fitted

@@ -74,7 +74,7 @@ def test_without_errors_it_is_the_dirichlet_of_counts() -> None:
     sure = np.array([[1.0 - 1e-9, 1e-9], [1e-9, 1.0 - 1e-9]])
     schema, statistics, histories = simulated(150, shown=np.eye(2))
     model = specify_markov(schema, 2)
-    values = mixture_draws(several(sure, 2, 1500))
+    values = mixture_draws(several(sure, 2, 500))
     found = three_step(values, statistics, histories, model, rng=np.random.default_rng(1))
     assert not found.diagnosis.failed
     assigned = assign(statistics, histories, values.flattened())

@@ -369,7 +369,7 @@ def test_fifty_hostile_names_are_harmless(monkeypatch: pytest.MonkeyPatch) -> No
     strings = hostile(51)
     whole = made(tuple(strings[:3]), levers(tuple(strings[:3])))  # labels of the assumptions
     for i in range(0, 51, 3):
-        if i == 9:  # figures escape by themselves, and take most of the time
+        if i == 3:  # figures escape by themselves, and take most of the time
             monkeypatch.setattr(pictures, "all_of", nothing_drawn)
         three = (strings[i], strings[i + 1], strings[i + 2])
         findings = renamed(whole if i == 0 else good(), three, three[::-1])

@@ -178,6 +178,7 @@ def test_every_role_and_effect_recalculates(
         assert found.differing() == []
 
 
+@pytest.mark.slow
 def test_changed_times_and_conventions_recalculate(only: Only, tmp_path: Path) -> None:
     only("good")
     written, changed = everything(), everything(convention="year_start", ramp=[0.1, 0.6, 0.8, 1.0])
