@@ -1,25 +1,13 @@
-"""Where explorers go, and which modes importance sampling is given: by what they may hold."""
-
-from typing import Any
+"""Which modes importance sampling is given: by what they may hold, not by their height alone."""
 
 import numpy as np
 import pytest
 
 from oracles.small_tables import table_of
-from softseg.inference.gibbs import gibbs
 from softseg.inference.laplace import summits
-from softseg.inference.modes import find_modes
-from softseg.inference.search import (
-    EXPLORING_SWEEPS,
-    ROAMING_PART,
-    ROAMING_SWEEPS,
-    SEEN_SWEEPS,
-    explore,
-    modes_of,
-    search,
-)
+from softseg.inference.search import modes_of, search
 from softseg.inference.space import Space
-from softseg.likelihood.statistics import Statistics, reduce
+from softseg.likelihood.statistics import reduce
 from softseg.models.mixture import specify
 
 
@@ -54,31 +42,3 @@ def test_a_low_and_wide_mode_is_looked_at():
     assert lowest.height < tops[0].height - 10.0
     assert np.exp(lowest.log_mass - tops[0].log_mass) == pytest.approx(0.01, rel=0.5)
     assert min(space.values(lowest.point).share) < 0.05
-
-
-@pytest.mark.parametrize("n", [300, ROAMING_PART + 500])
-def test_explorers_of_a_large_table_roam_on_a_part_of_it_first(
-    n: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(3)
-    segment = rng.integers(2, size=n)
-    table = table_of(
-        {"a": {"family": "gaussian"}, "b": {"family": "gaussian"}},
-        {name: 3.0 * segment + rng.normal(size=n) for name in "ab"},
-    )
-    statistics, mixture = reduce(table), specify(table.schema, 2)
-    seen: list[tuple[int, int]] = []
-
-    def gibbs_and_note(statistics: Statistics, *given: Any, **options: Any) -> Any:
-        seen.append((statistics.n_patterns, options["n_tune"] + options["n_draws"]))
-        return gibbs(statistics, *given, **options)
-
-    monkeypatch.setattr("softseg.inference.search.gibbs", gibbs_and_note)
-    modes = find_modes(statistics, mixture, n_starts=4, rng=np.random.default_rng(1))
-    _, ends, visits = explore(statistics, mixture, modes, np.random.default_rng(2))
-    whole = (n, EXPLORING_SWEEPS)
-    roaming = [(ROAMING_PART, ROAMING_SWEEPS), (n, EXPLORING_SWEEPS - ROAMING_SWEEPS)]
-    assert seen == ([whole] if n <= ROAMING_PART else roaming)
-    assert len(ends) == 4
-    assert visits is not None
-    assert visits.shape == (4, SEEN_SWEEPS, 3)

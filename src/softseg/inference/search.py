@@ -34,9 +34,6 @@ EXPLORERS = 4
 EXPLORING_SWEEPS = 300
 SEEN_SWEEPS = 150
 """So many of an explorer's sweeps, the last ones, are compared with the posterior draws."""
-ROAMING_SWEEPS, ROAMING_PART = 120, 2_500
-"""So many of an explorer's first sweeps see so many patterns at the most: there the posterior is
-wider, and they roam more easily."""
 LARGE, PART = 20_000, 10_000
 """From so many patterns on the search begins on so many of them."""
 MOST_CLIMBED = 4
@@ -125,19 +122,11 @@ def explore(
     Returns the modes with what was found, the ends of those chains that stand in the best mode or
     in a rival of it, and what these chains visited (see `Search`).
     """
-    *rngs, rng_part = rng.spawn(EXPLORERS + 1)
+    rngs = rng.spawn(EXPLORERS)
     starts = [random_start(statistics, mixture, generator) for generator in rngs]
-    tune = EXPLORING_SWEEPS - SEEN_SWEEPS
-    if statistics.n_patterns > ROAMING_PART:
-        chosen = rng_part.choice(statistics.n_patterns, ROAMING_PART, replace=False)
-        part = statistics.take(np.sort(chosen))
-        _, starts = gibbs(
-            part, mixture, starts, n_draws=1, n_tune=ROAMING_SWEEPS - 1, rngs=rngs, cores=cores
-        )
-        tune -= ROAMING_SWEEPS
     drawn, ends = gibbs(
-        statistics, mixture, starts, n_draws=SEEN_SWEEPS, n_tune=tune, rngs=rngs, cores=cores,
-        progress=progress, stage="explore",
+        statistics, mixture, starts, n_draws=SEEN_SWEEPS, n_tune=EXPLORING_SWEEPS - SEEN_SWEEPS,
+        rngs=rngs, cores=cores, progress=progress, stage="explore",
     )  # fmt: skip
     floor = modes.best.objective - reach(mixture, statistics.n_customers)
     climber = Climber.on(statistics, mixture)
