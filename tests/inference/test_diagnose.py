@@ -332,6 +332,7 @@ def test_quantities_in_words():
     assert level == "industry (probability, Stufe 3), Segment 2"
     assert quantity("sorted_share[1]") == "share of the segment on rank 1 by size"
     assert quantity("chain[1,3]", "de") == "Läufe 1 und 3"
+    assert quantity("chain[4]") == "run 4"
     assert quantity("") == "all quantities"
     assert quantity("something") == "something"
     assert join(["a"]) == "a"

@@ -226,7 +226,8 @@ def quantity(code: str, language: str = "en", labels: Mapping[str, str] | None =
     name, index = found["name"], found["index"].split(",")
     simple = ("share", "sorted_share", "segment", "chain")
     if name in simple:
-        return say(f"gate.quantity.{name}", language, index=index[0], second=index[-1])
+        one = "one_" if name == "chain" and len(index) == 1 else ""
+        return say(f"gate.quantity.{one}{name}", language, index=index[0], second=index[-1])
     indicator, _, parameter = name.rpartition("__")
     shown = (labels or {}).get(indicator, indicator)
     key = "gate.quantity.parameter" if len(index) == 1 else "gate.quantity.level"

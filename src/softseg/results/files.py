@@ -1,6 +1,7 @@
 """Writing a file so that there is always the old one or the new one, never half of either."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -13,6 +14,8 @@ from softseg.wording import say
 MARK: Final = b"\nsoftseg-sha256:"
 SEAL: Final = len(MARK) + 64 + 1
 """Bytes of a seal."""
+NO_FOLDER: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EEXIST})
+"""Errors of the system that say that there is no such folder, or that a file has its name."""
 
 
 def replace_file(path: Path | str, content: bytes | memoryview, language: str = "en") -> str:
@@ -87,7 +90,8 @@ def unsealed(content: bytes) -> bytes | None:
 def unwritable(path: Path, error: OSError, language: str = "en") -> FileError:
     """Return the error for a file that could not be written."""
     reason = error.strerror or type(error).__name__
-    return FileError(say("storage.unwritable", language, name=path.name, reason=reason))
+    key = "storage.no_folder" if error.errno in NO_FOLDER else "storage.unwritable"
+    return FileError(say(key, language, name=path.name, reason=reason))
 
 
 def _unreadable(path: Path | str, error: OSError, language: str) -> FileError:

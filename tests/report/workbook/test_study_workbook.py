@@ -346,5 +346,5 @@ def test_the_file_is_written_or_refused(tmp_path: Path) -> None:
     path = write_study_workbook(findings("de"), tmp_path / "study.xlsx", n_draws=4)
     assert path == tmp_path / "study.xlsx"
     assert opened(path.read_bytes()).sheetnames[0] == "Überblick"
-    with pytest.raises(FileError, match="Free space or choose another folder"):
+    with pytest.raises(FileError, match="Create the folder first, or name another one"):
         write_study_workbook(findings(), tmp_path / "none" / "study.xlsx", n_draws=4)

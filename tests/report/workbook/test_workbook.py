@@ -260,7 +260,7 @@ def test_the_file_is_replaced_or_left(tmp_path: Path) -> None:
     written = write_workbook(simulation, Headline(simulation), path, "de", n_draws=4)
     assert len(written) == 64
     assert opened(path.read_bytes()).sheetnames == SHEETS["de"]
-    with pytest.raises(FileError, match="Free space or choose another folder"):
+    with pytest.raises(FileError, match="Create the folder first, or name another one"):
         write_workbook(simulation, Headline(simulation), tmp_path / "none" / "roi.xlsx", n_draws=4)
 
 

@@ -63,7 +63,8 @@ def warning(
     -------
     xarray.Dataset
         Over (customer), the position in the list: ``row``, counted from 1; ``mean``, ``lower``,
-        ``upper``, the probability of the event; ``state``, the most probable present state;
+        ``upper``, the probability of the event, for churn that of being here today and gone then;
+        ``state``, the most probable present state;
         ``churned``, the probability of having churned unseen by today (0 where churn is seen).
         Attributes ``of``, ``horizon``, ``customers``, how many were looked at, and ``left``, how
         many of them have churned for certain and are left out.
@@ -75,6 +76,9 @@ def warning(
     """
     whole_number(horizon, "the horizon", 1)
     chance = event(transition, horizon=horizon, of=of, order=order)
+    if of == "churn":
+        here = xr.DataArray(np.arange(chance.sizes[STATE]) < chance.sizes[STATE] - 1, dims=STATE)
+        chance = chance.where(here, 0.0)
     found: list[xr.Dataset] = []
     seen = 0
     for block in blocks:
