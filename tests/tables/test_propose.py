@@ -120,6 +120,37 @@ def test_an_unclear_objection_counts_as_one() -> None:
     assert [(fault.code, fault.count) for fault in faults] == [("opt_out_unclear", 3)]
 
 
+@pytest.mark.parametrize(
+    ("cells", "unit"),
+    [
+        ([f"{1.5 * i:.2f} €" for i in range(90)], "€"),
+        ([f"{i % 40},5%" for i in range(90)], "%"),
+        ([f"EUR {i}.000,00" for i in range(90)], "EUR"),
+    ],
+)
+def test_numbers_with_a_unit_are_told_what_to_become(cells: list[str], unit: str) -> None:
+    frame = table(90).assign(Rabatt=cells)
+    said = f"numbers with {unit} beside them: write plain numbers into the cells"
+    assert propose(frame).aside["Rabatt"] == said
+
+
+def test_codes_and_tiers_are_no_numbers_with_a_unit() -> None:
+    tiers = [f"{5 * (i % 4)} %" for i in range(90)]
+    frame = table(90).assign(Stufe=tiers, Teil=[f"A{i}" for i in range(90)])
+    proposal = propose(frame)
+    assert proposal.schema.indicators["Stufe"].family == "categorical"
+    assert "every cell is different" in proposal.aside["Teil"]
+
+
+def test_an_id_that_stands_twice_is_still_the_id() -> None:
+    frame = table()
+    frame.loc[[7, 9], "Kundennummer"] = "K3"
+    proposal = propose(frame)
+    assert proposal.schema.id == "Kundennummer"
+    assert any("id stands above already: 2." in hint for hint in proposal.hints)
+    assert "duplicate_id" in [fault.code for fault in check(frame, proposal.schema)]
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_toml_of_a_proposal_is_its_schema(tmp_path: Path, language: str) -> None:
     proposal = propose(table(), language)

@@ -1,6 +1,7 @@
 """`softseg init`: looks at a table and proposes a schema, saying why, column by column."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,11 @@ MOSTLY: Final = 0.9
 
 _DATE = re.compile(
     r"^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}\.\d{1,2}\.\d{2,4}|\d{1,2}/\d{1,2}/\d{2,4})([ T].*)?$"
+)
+_SIGN: Final = "[€$£¥%‰]|EUR|USD|CHF|GBP"
+_NUMBER: Final = r"[-+−]?\d[\d.,'’\s]*"
+_WITH_UNIT = re.compile(
+    rf"(?:(?P<before>{_SIGN})\s*{_NUMBER}|{_NUMBER}(?P<after>{_SIGN}))", re.IGNORECASE
 )
 _CURRENCIES: Final = {"eur": "EUR", "euro": "EUR", "usd": "USD", "chf": "CHF", "gbp": "GBP"}
 
@@ -232,8 +238,8 @@ def _place(cells: Any, column: str, draft: _Draft) -> None:
         draft.set_aside(column, "empty")
     elif distinct == 1:
         draft.set_aside(column, "constant")
-    elif names(column, "id") and distinct == present and not names(column, "value"):
-        _place_id(column, present == len(cells), draft)
+    elif names(column, "id") and distinct >= MOSTLY * present and not names(column, "value"):
+        _place_id(column, present == len(cells), draft, repeated=present - distinct)
     elif names(column, "outcome"):
         draft.set_aside(column, "outcome")
     elif names(column, "grouping"):
@@ -244,10 +250,12 @@ def _place(cells: Any, column: str, draft: _Draft) -> None:
         _place_content(cells, column, read, present, draft)
 
 
-def _place_id(column: str, complete: bool, draft: _Draft) -> None:
+def _place_id(column: str, complete: bool, draft: _Draft, repeated: int = 0) -> None:
     if draft.id is None and complete:
         draft.id = column
         draft.set_aside(column, "id")
+        if repeated:
+            draft.hints.append(draft.say("id_repeated", column=column, count=repeated))
     else:
         draft.set_aside(column, "all_different")
 
@@ -262,6 +270,8 @@ def _place_content(cells: Any, column: str, read: Levels, present: int, draft: _
             _place_levels(column, read, draft)
         else:
             _place_numbers(column, numbers, values, present, draft)
+    elif len(read.levels) > MOST_LEVELS and (unit := _unit_of(read)):
+        draft.set_aside(column, "unit", unit=unit)
     elif len(read.levels) == present:
         _place_id(column, present == len(cells), draft)
     elif np.mean([len(level) for level in read.levels]) > LONG_TEXT:
@@ -324,6 +334,15 @@ def _is_running(values: Array, distinct: Array) -> bool:
 
 def _are_dates(read: Levels) -> bool:
     return sum(bool(_DATE.match(level)) for level in read.levels) >= MOSTLY * len(read.levels)
+
+
+def _unit_of(read: Levels) -> str | None:
+    """Return the sign that mostly stands beside numbers, such as € or %."""
+    found = [match for level in read.levels if (match := _WITH_UNIT.fullmatch(level.strip()))]
+    if len(found) < MOSTLY * len(read.levels):
+        return None
+    units = Counter(match["before"] or match["after"] for match in found)
+    return units.most_common(1)[0][0]
 
 
 def _currency(column: str) -> str | None:
