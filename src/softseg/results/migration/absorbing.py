@@ -95,8 +95,8 @@ def with_churned(
     if CHURNED in transition[STATE].values:
         return transition, value
     states = [*transition[STATE].values, CHURNED]
-    value = value.reindex({STATE: states}, fill_value=0.0)
-    transition = transition.reindex({STATE: states, STATE_TO: states}, fill_value=0.0)
+    value = value.reindex({STATE: states}).fillna(0.0)
+    transition = transition.reindex({STATE: states, STATE_TO: states}).fillna(0.0)
     stays = (transition[STATE] == CHURNED) & (transition[STATE_TO] == CHURNED)
     return transition.where(~stays, 1.0), value
 
