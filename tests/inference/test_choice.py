@@ -101,11 +101,19 @@ def test_the_evidence_of_fits_that_failed_is_left_out_and_said():
     assert found["choose.evidence"]["k"] == 2.0
     assert found["choose.evidence_refused"] == {"k3": 3.0}
     texts = _spoken_text("choose.evidence_refused", found["choose.evidence_refused"])
-    assert all("3" in text and "{" not in text for text in texts)
+    assert all(text.endswith(": 3.") for text in texts)
 
 
 def _spoken_text(key, values):
     return [Choice((), None, ((key, values),), ()).text(language)[0] for language in LANGUAGES]
+
+
+@pytest.mark.parametrize(
+    ("rhat", "said"), [(1.5, "1.50"), (float("inf"), "∞"), (float("nan"), "–")]
+)
+def test_an_r_hat_of_any_kind_is_said(rhat: float, said: str):
+    english, _ = _spoken_text("choose.occupied_unsettled", {"rhat": rhat})
+    assert f"R-hat {said}" in english
 
 
 def test_one_known_evidence_favours_nothing():

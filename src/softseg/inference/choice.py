@@ -348,20 +348,15 @@ def _done(stage: str, share: float) -> float:
 
 
 def _spoken(key: str, values: dict[str, float], language: str) -> dict[str, str]:
+    # Numbers of segments are whole, however a file has kept them.
+    said = {n: number(int(v) if float(v).is_integer() else v, language) for n, v in values.items()}
     if key in LISTED:
-        return {"refused": ", ".join(number(v, language) for v in values.values())}
+        return {"refused": ", ".join(said.values())}
     if key == "choose.survive":
-        stay = ", ".join(number(v, language) for name, v in values.items() if name[0] == "s")
-        return {"stay": stay, **{name: number(values[name], language) for name in ("k", "next")}}
+        stay = ", ".join(text for name, text in said.items() if name[0] == "s")
+        return {"stay": stay, "k": said["k"], "next": said["next"]}
     if key in ("choose.disagree", "choose.disagree_panel"):
-        return {
-            "opinions": "; ".join(
-                say(f"choose.opinion.{name}", language, k=number(v, language))
-                for name, v in values.items()
-            )
-        }
-    as_share = {"share", "p"}
-    return {
-        name: percent(v, language, 0) if name in as_share else number(v, language)
-        for name, v in values.items()
-    }
+        opinions = [say(f"choose.opinion.{name}", language, k=text) for name, text in said.items()]
+        return {"opinions": "; ".join(opinions)}
+    shares = {name: percent(v, language, 0) for name, v in values.items() if name in ("share", "p")}
+    return said | shares
