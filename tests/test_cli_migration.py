@@ -185,7 +185,7 @@ def test_a_range_the_wrong_way_round_and_a_refused_number(chosen: tuple[Path, Re
     assert "--from 4 is greater than --to 2" in result.output
     result = run(*asked, "--from", 1, "--to", 1)  # 80 draws are worth fewer than 400
     assert result.exit_code == 6
-    assert "no number of segments gives identified segments" in result.output
+    assert "no number of segments passes the gate" in result.output
 
 
 def test_a_choice_stays_beside_the_run(chosen: tuple[Path, Result]) -> None:

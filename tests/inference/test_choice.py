@@ -170,7 +170,7 @@ def test_in_a_panel_bic_takes_part_in_the_disagreement():
 def test_no_usable_number_of_a_panel_recommends_none():
     found = _panel(_Stub(1, 0.0, 0.0, 0.0, refused=True))
     assert found.recommended is None
-    assert [key for key, _ in found.reasons] == ["choose.none", "choose.few_rows"]
+    assert [key for key, _ in found.reasons] == ["choose.none_panel", "choose.few_rows"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -178,10 +178,15 @@ def test_every_reason_of_a_panel_is_said(language: str):
     one = _panel(_Stub(1, 0.0, 0.0, 0.0), _Stub(2, 0.0, 9.0, 0.0))
     pictures = {1: 0.0, 2: 0.06, 3: 0.12, 4: 0.121}
     many = _panel(*(_Stub(k, 100.0 * k, -100.0 * k, p) for k, p in pictures.items()))
-    apart = _panel(*(_Stub(k, 50.0 - k, -k, 3.0 * k) for k in (1, 2, 3)))
-    said = [text for found in (one, many, apart) for text in found.text(language)]
+    apart = _panel(*(_Stub(k, 50.0 - k, -k, 3.0 * k, refused=k == 2) for k in (1, 2, 3)))
+    none = _panel(_Stub(1, 0.0, 0.0, 0.0, refused=True))
+    every = (one, many, apart, none)
+    said = [text for found in every for text in found.text(language)]
     assert all(text.endswith(".") and "{" not in text for text in said)
-    assert {k for f in (one, many, apart) for k, _ in f.reasons} >= {
-        "choose.one_panel", "choose.settled_panel", "choose.never_turns_panel",
-        "choose.agree_panel", "choose.disagree_panel",
+    assert {key for found in every for key, _ in found.reasons} >= {
+        f"{key}_panel"
+        for key in (
+            "choose.one", "choose.none", "choose.refused", "choose.settled", "choose.never_turns",
+            "choose.agree", "choose.disagree",
+        )
     }  # fmt: skip

@@ -37,11 +37,13 @@ SETTLED_PANEL: Final = 0.2
 FEWEST_HANDLED, MOST_HANDLED = 4, 8
 LOO_DRAWS: Final = 500
 LISTED: Final = frozenset({
-    "choose.refused", "choose.few_rows", "choose.no_evidence", "choose.evidence_refused"
+    "choose.refused", "choose.refused_panel", "choose.few_rows", "choose.no_evidence",
+    "choose.evidence_refused",
 })  # fmt: skip
 """Reasons that name several numbers."""
 FOR_PANELS: Final = frozenset({
-    "choose.one", "choose.settled", "choose.never_turns", "choose.agree", "choose.disagree"
+    "choose.one", "choose.none", "choose.refused", "choose.settled", "choose.never_turns",
+    "choose.agree", "choose.disagree",
 })  # fmt: skip
 """Reasons that are said in other words of a panel."""
 
@@ -211,8 +213,9 @@ def recommend(
     shifts = tuple(picture_shift(a, b, relative=panel) for a, b in pairwise(candidates))
     usable = [c for c in candidates if c.usable]
     if not usable:
-        nothing = (("choose.none", {}), *left_out)
-        return Choice(tuple(candidates), None, nothing, shifts, flows, occupied, panel)
+        none: Reason = ("choose.none_panel" if panel else "choose.none", {})
+        reasons = (none, *left_out)
+        return Choice(tuple(candidates), None, reasons, shifts, flows, occupied, panel)
     best = max(usable, key=lambda c: c.loo.elpd)
     by_loo = next(c for c in usable if _as_good(c, best))
     least = SETTLED_PANEL if panel else SETTLED
