@@ -167,6 +167,21 @@ def test_in_a_panel_bic_takes_part_in_the_disagreement():
     assert "choose.agree_panel" in dict(_panel(*stubs).reasons)
 
 
+def test_a_refused_number_that_predicts_better_is_named():
+    stubs = [_Stub(k, 50.0 * k, -k, 3.0 * k, refused=k > 2) for k in (1, 2, 3, 4)]
+    found = _panel(*stubs)
+    assert found.recommended == 2
+    assert dict(found.reasons)["choose.refused_better"] == {"k": 4.0}
+    assert all(text.endswith(".") and "{" not in text for text in found.text("de"))
+    stubs = [_Stub(k, min(k, 2) * 50.0, -k, 3.0 * k, refused=k > 2) for k in (1, 2, 3)]
+    assert "choose.refused_better" not in dict(_panel(*stubs).reasons)
+
+
+def test_pictures_that_are_flat_do_not_move():
+    one, two = (_Stub(k, 0.0, 0.0, 1e-9 * k) for k in (1, 2))
+    assert picture_shift(one, two, relative=True) == 0.0  # type: ignore[arg-type]
+
+
 def test_no_usable_number_of_a_panel_recommends_none():
     found = _panel(_Stub(1, 0.0, 0.0, 0.0, refused=True))
     assert found.recommended is None

@@ -34,6 +34,8 @@ SETTLED: Final = 0.15
 """Further segments change nothing that matters when the customer's picture moves by less (sd)."""
 SETTLED_PANEL: Final = 0.2
 """The same in a panel, in sd of the pictures: 4 % of what segments tell of customers apart."""
+FLAT: Final = 1e-6
+"""Pictures with less spread than this (sd) are the same for all customers."""
 FEWEST_HANDLED, MOST_HANDLED = 4, 8
 LOO_DRAWS: Final = 500
 LISTED: Final = frozenset({
@@ -232,10 +234,20 @@ def recommend(
     reasons += second_opinions(candidates, said, occupied)
     reasons += [*survival(candidates, flows, taken), *left_out]
     if panel:
+        reasons += _refused_but_better(candidates, taken)
         reasons = [(f"{key}_panel" if key in FOR_PANELS else key, v) for key, v in reasons]
     return Choice(
         tuple(candidates), taken.n_segments, tuple(reasons), shifts, flows, occupied, panel
     )
+
+
+def _refused_but_better(candidates: Sequence[Candidate], taken: Candidate) -> list[Reason]:
+    """Return which number predicts best of those that are refused and better than the one taken."""
+    better = [c for c in candidates if not c.usable and not _as_good(taken, c)]
+    if not better:
+        return []
+    best = max(better, key=lambda c: c.loo.elpd)
+    return [("choose.refused_better", {"k": float(best.n_segments)})]
 
 
 def _why(
@@ -286,17 +298,23 @@ def picture_shift(first: Candidate, second: Candidate, *, relative: bool = False
     Parameters
     ----------
     relative
-        Whether in sd of the second's pictures instead. What a customer does in a single period of
-        a panel is mostly chance, so that measured by it all pictures are alike.
+        Whether in sd of the pictures instead, where they are wider. What a customer does in a
+        single period of a panel is mostly chance, so that measured by it all pictures are alike.
     """
     count = first.count
     squares = np.square(first.picture - second.picture).mean(axis=1)
     shift = float(np.sqrt(count @ squares / count.sum()))
     if not relative:
         return shift
-    mean = second.count @ second.picture / second.count.sum()
-    spread = second.count @ np.square(second.picture - mean).mean(axis=1) / second.count.sum()
-    return shift / max(float(np.sqrt(spread)), 1e-12)
+    unit = max(_spread(first), _spread(second))
+    return shift / unit if unit > FLAT else 0.0
+
+
+def _spread(candidate: Candidate) -> float:
+    """Return the sd of the pictures, in sd of the indicators."""
+    share = candidate.count / candidate.count.sum()
+    squares = np.square(candidate.picture - share @ candidate.picture).mean(axis=1)
+    return float(np.sqrt(share @ squares))
 
 
 def picture_of(points: Array, membership: Array, count: Array) -> Array:
