@@ -172,8 +172,8 @@ def test_it_is_chosen_in_german(chosen: tuple[Path, Result]) -> None:
                  "--method", "laplace", "--starts", 4, "--language", "de")  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "2 Segmente nehmen." in result.output
-    assert "Vorhersage, BIC und marginale Likelihood widersprechen einander nicht" in result.output
-    assert "Prediction, BIC and marginal likelihood do not contradict" in english.output
+    assert "widersprechen Vorhersage, BIC und marginale Likelihood einander nicht" in result.output
+    assert "prediction, BIC and marginal likelihood do not contradict" in english.output
 
 
 def test_a_range_the_wrong_way_round_and_a_refused_number(chosen: tuple[Path, Result]) -> None:
