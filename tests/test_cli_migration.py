@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
@@ -10,6 +11,7 @@ from small_migration import small_synthetic
 from softseg.cli import app
 from softseg.names import CHURNED
 from softseg.results.exports import write_csv
+from softseg.runs.folder import open_run
 from softseg.runs.migrate import renamed
 from softseg.tables.schema import ValueSchema
 
@@ -128,6 +130,80 @@ def test_inputs_are_not_overwritten(folder: Path, tmp_path: Path) -> None:
                  "--out", tmp_path)  # fmt: skip
     assert result.exit_code == 2
     assert (tmp_path / "states.csv").read_text().startswith("customer")
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A folder with the choice for a tiny panel, which stands beside it, and what was said."""
+    where = tmp_path_factory.mktemp("choice")
+    rng, rows = np.random.default_rng(7), []
+    for customer in range(40):
+        much = customer % 4 == 0
+        for month in range(5):
+            rows.append((f"C{customer:03}", month, rng.poisson(14 if much else 1)))
+            much ^= rng.random() < 0.08
+    frame = pd.DataFrame(rows, columns=["customer", "month", "orders"])
+    frame.to_csv(where / "tiny.csv", index=False)
+    (where / "tiny.toml").write_text(
+        'id = "customer"\nperiod = "month"\n[indicators]\norders = "poisson"\n'
+        '[migration]\nchurn = "none"\n'
+    )
+    result = run("choose", where / "tiny.csv", "--schema", where / "tiny.toml", "--to", 3,
+                 "--method", "laplace", "--starts", 4, "--out", where / "run")  # fmt: skip
+    return where, result
+
+
+def test_the_number_of_segments_is_chosen_in_words(chosen: tuple[Path, Result]) -> None:
+    where, result = chosen
+    assert result.exit_code == 0, result.output
+    assert "Take 2 segments." in result.output
+    assert "ICL" not in result.output
+    assert "occupied" not in result.output
+    assert "Table and figure" in result.output
+    names = {path.relative_to(where / "run").as_posix() for path in (where / "run").rglob("*.*")}
+    assert names == {"choice.csv", "choice.json", "figures/choice.svg", "figures/alluvial.svg"}
+    table = pd.read_csv(where / "run" / "choice.csv")
+    assert table["n_segments"].tolist() == [1, 2, 3]
+    assert not {"icl", "p_occupied"} & set(table)
+
+
+def test_it_is_chosen_in_german(chosen: tuple[Path, Result]) -> None:
+    where, english = chosen
+    result = run("choose", where / "tiny.csv", "--schema", where / "tiny.toml", "--to", 2,
+                 "--method", "laplace", "--starts", 4, "--language", "de")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "2 Segmente nehmen." in result.output
+    assert "widersprechen Vorhersage, BIC und marginale Likelihood einander nicht" in result.output
+    assert "prediction, BIC and marginal likelihood do not contradict" in english.output
+
+
+def test_a_range_the_wrong_way_round_and_a_refused_number(chosen: tuple[Path, Result]) -> None:
+    where, _ = chosen
+    asked = ("choose", where / "tiny.csv", "--schema", where / "tiny.toml", "--draws", 20,
+             "--method", "laplace", "--starts", 2)  # fmt: skip
+    result = run(*asked, "--from", 4, "--to", 2)
+    assert result.exit_code == 2
+    assert "--from 4 is greater than --to 2" in result.output
+    result = run(*asked, "--from", 1, "--to", 1)  # 80 draws are worth fewer than 400
+    assert result.exit_code == 6
+    assert "no number of segments passes the gate" in result.output
+
+
+def test_a_choice_stays_beside_the_run(chosen: tuple[Path, Result]) -> None:
+    where, _ = chosen
+    result = run("migrate", where / "tiny.csv", "--schema", where / "tiny.toml", "--segments", 2,
+                 "--method", "laplace", "--starts", 4, "--out", where / "run")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    files = {"choice.csv", "choice.json", "figures/choice.svg", "figures/alluvial.svg"}
+    assert files <= set(open_run(where / "run").manifest.files)
+    before = (where / "run" / "choice.json").read_bytes()
+    result = run("report", where / "run", "--language", "de")
+    assert result.exit_code == 0, result.output
+    assert (where / "run" / "choice.json").read_bytes() == before
+    assert "Vorhersage" in (where / "run" / "figures" / "choice.svg").read_text(encoding="utf-8")
+    result = run("rerun", where / "run", "--out", where / "again")
+    assert result.exit_code == 0, result.output
+    assert files <= set(open_run(where / "again").manifest.files)
 
 
 @pytest.mark.slow

@@ -136,6 +136,17 @@ def test_a_fit_that_the_gate_refused_prints_no_table() -> None:
     assert "mean" in model.transitions(identified_only=False)
 
 
+def test_it_says_how_many_segments() -> None:
+    found = small_synthetic()
+    model = SegmentMigration(found.schema, method="laplace", n_starts=4, cores=1)
+    choice = model.choose(found.frame, range(1, 4))
+    assert choice.recommended == 3
+    assert choice.table["n_segments"].tolist() == [1, 2, 3]
+    assert choice.text()[0] == "Take 3 segments."
+    with pytest.raises(UsageError, match="Give at least one number of segments"):
+        model.choose(found.frame, ())
+
+
 def test_too_few_rows_are_refused_unless_asked_for() -> None:
     found = small_synthetic()
     few = found.frame[found.frame["customer"].isin(found.frame["customer"].unique()[:8])]

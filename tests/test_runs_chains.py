@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from small_migration import small_synthetic
 from small_run import QUICK as QUICKEST
 from small_run import write_small
 from softseg.errors import FileError
@@ -209,6 +210,27 @@ def test_a_choice_that_was_cut_off_goes_on(
         choose_file(table, schema, 1, 2, **few)
     write_choice(choice, folder)
     assert not (folder / CHAINS).exists()
+
+
+def test_a_choice_for_a_panel_that_was_cut_off_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = small_synthetic()
+    found.frame.to_csv(tmp_path / "panel.csv", index=False)
+    few: dict[str, Any] = {"method": "laplace", "n_draws": 50, "n_starts": 2, "seed": 1, "cores": 1}
+    asked = (tmp_path / "panel.csv", found.schema, 1, 2)
+    whole = choose_file(*asked, **few)
+    cut_after(1, monkeypatch, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+        choose_file(*asked, folder=tmp_path / "run", **few)
+    monkeypatch.undo()
+    kept = chain_files(tmp_path / "run")
+    assert len(kept) == 1
+    cut_after(2, monkeypatch, Cut)
+    choice = choose_file(*asked, folder=tmp_path / "run", **few)
+    assert choice.table.equals(whole.table)
+    assert choice == whole
+    assert chain_files(tmp_path / "run").items() >= kept.items()
 
 
 def interrupt(*_: Any) -> None:

@@ -40,7 +40,10 @@ def choose(
     table: TableArgument,
     schema: SchemaOption = None,
     least: Annotated[int, typer.Option("--from", min=1, help="Smallest number to try.")] = 1,
-    most: Annotated[int, typer.Option("--to", min=1, help="Greatest number to try.")] = 10,
+    most: Annotated[
+        int | None,
+        typer.Option("--to", min=1, help="Greatest number to try; by default 10, in a panel 6."),
+    ] = None,
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Folder for choice.csv and the figure.")
     ] = None,
@@ -53,7 +56,7 @@ def choose(
     cores: CoresOption = None,
     language: LanguageOption = None,
 ) -> None:
-    """Fit several numbers of segments and recommend one in words."""
+    """Fit several numbers of segments of a table or panel and recommend one in words."""
     from softseg.runs.choosing import choose_file, write_choice
 
     used = schema_for(table, schema, language)
@@ -219,42 +222,32 @@ def _choice_first(
 
 
 def _print_choice(choice: "StoredChoice", language: str) -> None:
-    keys = (
-        "k",
-        "loo",
-        "evidence",
-        "p_k",
-        "p_occupied",
-        "bic",
-        "icl",
-        "entropy",
-        "hits",
-        "smallest",
-        "fit",
-        "gate",
-    )
+    table = choice.table
+    shown = [_choice_row(row, language) for row in table.to_dict("records")]
+    # A panel has neither ICL nor occupied segments.
+    keys = [key for key in shown[0] if key not in ("icl", "p_occupied") or key in table]
     heads = [say(f"choose.head.{key}", language) for key in keys]
-    rows = [_choice_row(row, language) for row in choice.table.to_dict("records")]
-    print_table(heads, rows, numbers=True)
+    print_table(heads, [[row[key] for key in keys] for row in shown], numbers=True)
     for line in choice.text(language):
         out(line)
 
 
-def _choice_row(row: Mapping[Any, Any], language: str) -> list[str]:
-    return [
-        number(row["n_segments"], language),
-        " ± ".join(_whole(row[name], language) for name in ("elpd_loo", "elpd_loo_se")),
-        " ± ".join(number(row[name], language, 2) for name in ("log_evidence", "log_evidence_se")),
-        percent(row["p_k"], language, 0),
-        percent(row["p_occupied"], language, 0),
-        _whole(row["bic"], language),
-        _whole(row["icl"], language),
-        number(row["entropy_r2"], language, 2),
-        percent(row["hit_rate"], language, 0),
-        _whole(row["smallest_segment"], language),
-        say(f"choose.status.{row['fit_status']}", language),
-        say(f"choose.status.{row['gate_status']}", language),
-    ]
+def _choice_row(row: Mapping[Any, Any], language: str) -> dict[str, str]:
+    evidence = [number(row[name], language, 2) for name in ("log_evidence", "log_evidence_se")]
+    return {
+        "k": number(row["n_segments"], language),
+        "loo": " ± ".join(_whole(row[name], language) for name in ("elpd_loo", "elpd_loo_se")),
+        "evidence": " ± ".join(evidence),
+        "p_k": percent(row["p_k"], language, 0),
+        "p_occupied": percent(row.get("p_occupied", math.nan), language, 0),
+        "bic": _whole(row["bic"], language),
+        "icl": _whole(row.get("icl", math.nan), language),
+        "entropy": number(row["entropy_r2"], language, 2),
+        "hits": percent(row["hit_rate"], language, 0),
+        "smallest": _whole(row["smallest_segment"], language),
+        "fit": say(f"choose.status.{row['fit_status']}", language),
+        "gate": say(f"choose.status.{row['gate_status']}", language),
+    }
 
 
 def _whole(x: float, language: str) -> str:

@@ -16,6 +16,7 @@ from softseg.tables.schema import Schema
 if TYPE_CHECKING:
     import xarray as xr
 
+    from softseg.inference.choice import Choice
     from softseg.inference.draws import Progress
     from softseg.results.migration.states import States
     from softseg.tables.panel.panel import Panel
@@ -133,6 +134,42 @@ class SegmentMigration(Fitted):
         self.schema_ = panel.schema
         self._panel = panel
         return self
+
+    def choose(self, frame: Any, n_segments: Sequence[int] = range(1, 7)) -> "Choice":
+        """Return the criteria for several numbers of segments and a recommendation in words.
+
+        Every number is fitted as `fit` does it, with 500 draws per chain; see
+        `softseg.inference.markov.choose`. There is no telescoping for panels.
+
+        Parameters
+        ----------
+        frame
+            As in `fit`.
+        n_segments
+            Numbers to try, without the state churned.
+
+        Raises
+        ------
+        DataError
+            Where the panel has faults, or too few rows for every number.
+        SchemaError
+            Where the schema has no entry on migration.
+        UsageError
+            Where there is no number to try.
+        """
+        from softseg.inference.markov.choose import choose_markov
+        from softseg.tables.panel.prepare import prepare_panel
+
+        return choose_markov(
+            prepare_panel(frame, schema_of(self.schema)),
+            n_segments,
+            method=self.method,  # pyright: ignore[reportArgumentType]
+            n_starts=self.n_starts,
+            seed=self.seed,
+            cores=self.cores,
+            allow_few_rows=self.allow_few_rows,
+            progress=self.progress,
+        )
 
     def transitions(self, *, identified_only: bool = True) -> "xr.Dataset":
         """Return where customers go from one period to the next, with intervals.

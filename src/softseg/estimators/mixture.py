@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pymc as pm
     import xarray as xr
 
-    from softseg.inference.choose import Choice
+    from softseg.inference.choice import Choice
     from softseg.inference.draws import Progress
     from softseg.results.continuity import Continuity
     from softseg.results.partition import Partition

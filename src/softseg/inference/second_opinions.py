@@ -1,6 +1,6 @@
-"""What evidence, occupied segments and survival say beside the recommendation of `choose`."""
+"""What evidence, occupied segments and survival say beside a recommendation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from softseg.families.base import Array
@@ -9,7 +9,7 @@ from softseg.inference.flows import survivors
 from softseg.inference.telescoping import Occupied
 
 if TYPE_CHECKING:
-    from softseg.inference.choose import Candidate
+    from softseg.inference.choice import Candidate
 
 Reason = tuple[str, dict[str, float]]
 """A key of the catalogue with its values."""
@@ -18,13 +18,19 @@ LOOSE_RHAT: Final = 1.05
 
 
 def second_opinions(
-    candidates: Sequence["Candidate"], by_loo: int, occupied: Occupied | None
+    candidates: Sequence["Candidate"], said: Mapping[str, float], occupied: Occupied | None
 ) -> list[Reason]:
-    """Return what evidence and occupied segments say, and whether they agree with prediction."""
+    """Return what evidence and occupied segments say, and whether they agree with the others.
+
+    Parameters
+    ----------
+    said
+        The number that each of the other criteria takes: ``loo``, and in a panel ``bic``.
+    """
     reasons: list[Reason] = []
-    said = {"loo": float(by_loo)}
+    said = dict(said)
     known = [c for c in candidates if c.compared]
-    if known:
+    if len(known) > 1:
         p = probabilities([c.evidence.log for c in known])
         said["evidence"] = float(known[int(p.argmax())].n_segments)
         values = {"k": said["evidence"], "p": float(p.max())}

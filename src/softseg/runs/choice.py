@@ -13,7 +13,7 @@ from softseg.wording import say
 if TYPE_CHECKING:
     import pandas as pd
 
-    from softseg.inference.choose import Choice
+    from softseg.inference.choice import Choice
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class StoredChoice:
 
     def text(self, language: str = "en") -> list[str]:
         """Return the recommendation in sentences."""
-        from softseg.inference.choose import Choice
+        from softseg.inference.choice import Choice
 
         return Choice((), self.recommended, self.reasons, ()).text(language)
 

@@ -12,6 +12,7 @@ from softseg.names import CHURNED, STATE, STATE_TO
 from softseg.results.exports import write_csv
 from softseg.results.files import replace_file
 from softseg.runs.chains import ChainFolder
+from softseg.runs.choice import StoredChoice, read_choice
 from softseg.runs.folder import (
     FIGURES,
     POSTERIOR,
@@ -25,7 +26,7 @@ from softseg.runs.folder import (
 )
 from softseg.runs.lock import locked
 from softseg.runs.manifest import Options
-from softseg.runs.output import write_figure
+from softseg.runs.output import write_choice_files, write_figure
 from softseg.runs.segment import asked, check_names, keep_inputs, manifest_for
 from softseg.tables.schema import Schema
 from softseg.wording import say
@@ -100,6 +101,7 @@ def migrate(
     *,
     cores: int | None = None,
     progress: "Progress | None" = None,
+    choice: StoredChoice | None = None,
     inputs: tuple[Path, ...] = (),
 ) -> Migrated:
     """Fit a panel and write the run folder; after a failed gate as well.
@@ -119,6 +121,9 @@ def migrate(
         Where to write; it is made, and the files of an earlier run in it are replaced.
     cores
         Threads; they change no number.
+    choice
+        The choice of the number of segments, which is kept beside the run; by default the one that
+        stands in the folder, if it was made with the same data.
     inputs
         Further files that must not be overwritten.
 
@@ -145,9 +150,10 @@ def migrate(
         report("write", 0.0)
         fit = fitted.verdict.status if fitted.verdict else UNJUDGED
         manifest = manifest_for(tree, table, folder, schema, options, fitted.diagnosis.status, fit)
+        choice = choice or read_choice(folder, manifest.data_hash)
         with staged(folder, language) as stage:
             members = states_frame(tree["membership"].to_dataset(), panel)
-            _write(stage, tree, members, options)
+            _write(stage, tree, members, options, choice)
             manifest = publish(stage, folder, manifest, old, language)
         chains.clear()
     notes = panel.notes.lines(language)
@@ -214,8 +220,9 @@ def migrate_again(
             update={"options": options, "used_schema": json.loads(schema.to_json())}
         )
         members = renamed(run.verify(STATES), dict(zip(before, after, strict=True)))
+        choice = read_choice(run.folder, manifest.data_hash)
         with staged(run.folder, options.language) as stage:
-            _write(stage, tree, members, options)
+            _write(stage, tree, members, options, choice)
             manifest = publish(
                 stage, run.folder, manifest, manifest_of(run.folder), options.language
             )
@@ -241,7 +248,13 @@ def renamed(path: Path, names: dict[str, str]) -> "pd.DataFrame":
     return found.rename(columns=columns)
 
 
-def _write(stage: Path, tree: "xr.DataTree", members: "pd.DataFrame", options: Options) -> None:
+def _write(
+    stage: Path,
+    tree: "xr.DataTree",
+    members: "pd.DataFrame",
+    options: Options,
+    choice: StoredChoice | None,
+) -> None:
     """Write every file of a run but the manifest."""
     from softseg.report.migration.page import write_migration_report
     from softseg.results.exports import write_profiles
@@ -258,6 +271,8 @@ def _write(stage: Path, tree: "xr.DataTree", members: "pd.DataFrame", options: O
     write_migration_report(tree, stage / REPORT, language, figures)
     for name, svg in figures.items():
         write_figure(stage / FIGURES / f"{name}.svg", svg, language)
+    if choice is not None:
+        write_choice_files(choice, stage, language)
 
 
 def transitions_frame(tree: "xr.DataTree") -> "pd.DataFrame":

@@ -18,6 +18,8 @@ from softseg.results.tree import add_group, schema_from_tree, segment_names
 from softseg.runs.choice import StoredChoice
 from softseg.runs.continuing import write_continuity
 from softseg.runs.folder import (
+    CHOICE,
+    CHOICE_JSON,
     FIGURES,
     MEMBERSHIPS,
     MEMBERSHIPS_CSV,
@@ -27,6 +29,7 @@ from softseg.runs.folder import (
     SCHEMA,
 )
 from softseg.runs.manifest import Options
+from softseg.wording import say
 
 COMPARISON = "comparison"
 
@@ -103,6 +106,25 @@ def write_page(
     )
     for name, svg in figures.items():
         write_figure(stage / FIGURES / f"{name}.svg", svg, language)
+
+
+def write_choice_files(choice: StoredChoice, folder: Path, language: str = "en") -> list[str]:
+    """Write table, recommendation and figures of a choice; return the names of the files."""
+    from softseg.report.figures.alluvial import alluvial
+    from softseg.report.figures.choice import choice as draw
+    from softseg.report.style import to_svg
+
+    choice.write(folder, language)
+    (folder / FIGURES).mkdir(exist_ok=True)
+    table = choice.table
+    figures = {"choice": draw(table, language, choice.recommended)}
+    if choice.flows:
+        tried = [int(k) for k in table["n_segments"]]
+        figures["alluvial"] = alluvial(choice.flows, tried, language, choice.recommended)
+    for name, figure in figures.items():
+        svg = to_svg(figure, name, say(f"report.alt.{name}", language))
+        write_figure(folder / FIGURES / f"{name}.svg", svg, language)
+    return [CHOICE, CHOICE_JSON, *(f"{FIGURES}/{name}.svg" for name in figures)]
 
 
 def write_figure(path: Path, svg: str, language: str = "en") -> None:

@@ -86,10 +86,10 @@ def rerun(
     if not path.is_file():
         raise FileError(say("rerun.no_table", language, name=manifest.table))
     given, options = manifest.schema_of("given"), manifest.options
-    if is_migration(run):
-        moved = migrate(path, given, options, folder, cores=cores, progress=progress)
-        return moved, compare_runs(manifest, moved.run.manifest)
     choice = read_choice(run.folder, manifest.data_hash)
+    if is_migration(run):
+        moved = migrate(path, given, options, folder, cores=cores, progress=progress, choice=choice)
+        return moved, compare_runs(manifest, moved.run.manifest)
     outcome = segment(
         path,
         given,

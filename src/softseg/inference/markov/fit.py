@@ -13,12 +13,13 @@ from softseg.inference.fit_verdict import FitVerdict
 from softseg.inference.markov.modes import rows_of
 from softseg.inference.markov.sample import sample_markov
 from softseg.inference.predictive import check_fit
-from softseg.inference.sample import Method, Sampled
+from softseg.inference.sample import Sampled
 from softseg.likelihood.histories import Histories, histories_of
 from softseg.likelihood.statistics import Statistics, reduce
 from softseg.models.latent_markov import LatentMarkov, specify_markov, sticky
 from softseg.models.mixture import Values
 from softseg.tables.check import check_rows
+from softseg.tables.faults import Fault
 from softseg.tables.panel.examine import migration_of
 from softseg.tables.panel.panel import Panel
 from softseg.tables.prepare import refuse_and_warn
@@ -123,16 +124,11 @@ def fit_markov(
     panel: Panel,
     n_segments: int,
     *,
-    method: Method = "auto",
-    n_draws: int = 1000,
-    n_tune: int = 200,
-    n_chains: int = 4,
-    n_starts: int = 10,
     seed: int,
     cores: int | None = None,
     progress: Progress | None = None,
     allow_few_rows: bool = False,
-    **more: Any,
+    **options: Any,
 ) -> MarkovFit:
     """Return the judged posterior draws of a latent Markov model with so many segments.
 
@@ -140,12 +136,13 @@ def fit_markov(
     ----------
     panel
         With a frozen schema.
-    method, n_draws, n_tune, n_chains, n_starts, progress, more
-        As in `softseg.inference.sample.sample`.
     seed
         Fixes every draw, whatever the number of cores.
     cores
         Threads; all of the machine's by default.
+    progress, options
+        As in `softseg.inference.sample.sample`: method, n_draws, n_tune, n_chains, n_starts,
+        longer, checkpoint.
     allow_few_rows
         Fit even with fewer than 2 rows per free parameter.
 
@@ -158,29 +155,46 @@ def fit_markov(
     UsageError
         Where Gibbs is asked for and there are covariates or a prior without an update.
     """
-    cores = cores or os.cpu_count() or 1
-    report = progress or (lambda stage, share: None)
-    report("reduce", 0.0)
+    if progress is not None:
+        progress("reduce", 0.0)
     layout = lay_out(panel)
     model = model_for(panel, layout, n_segments)
-    n_rows, n_parameters = float(panel.table.count.sum()), model.n_parameters
-    faults = check_rows(n_rows, n_parameters, allow_few_rows=allow_few_rows)
-    refuse_and_warn(faults, panel.schema.language)
+    refuse_and_warn(few_rows(panel, model, allow_few_rows), panel.schema.language)
+    return fit_laid_out(panel, layout, model, seed=seed, cores=cores, progress=progress, **options)
+
+
+def few_rows(panel: Panel, model: LatentMarkov, allow_few_rows: bool = False) -> list[Fault]:
+    """Return a fault where a panel has few rows for the parameters of a model; see `check_rows`."""
+    n_rows = float(panel.table.count.sum())
+    return check_rows(n_rows, model.n_parameters, allow_few_rows=allow_few_rows)
+
+
+def fit_laid_out(
+    panel: Panel,
+    layout: Layout,
+    model: LatentMarkov,
+    *,
+    seed: int,
+    cores: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> MarkovFit:
+    """Return what `fit_markov` does of a panel that is laid out, however few its rows.
+
+    Parameters
+    ----------
+    layout, model
+        Of this panel, from `lay_out` and `model_for`.
+    seed, cores, progress, options
+        As in `fit_markov`.
+    """
+    cores = cores or os.cpu_count() or 1
+    report = progress or (lambda stage, share: None)
     rng_sample, rng_check = np.random.default_rng(seed).spawn(2)
     sampled = sample_markov(
-        layout.statistics,
-        layout.histories,
-        model,
-        rng=rng_sample,
-        method=method,
-        n_draws=n_draws,
-        n_tune=n_tune,
-        n_chains=n_chains,
-        n_starts=n_starts,
-        cores=cores,
-        progress=progress,
-        **more,
-    )
+        layout.statistics, layout.histories, model, rng=rng_sample, cores=cores,
+        progress=progress, **options,
+    )  # fmt: skip
     verdict = None
     if not layout.histories.quiet.any():
         report("check", 0.0)

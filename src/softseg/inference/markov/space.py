@@ -16,11 +16,12 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.inference.coordinates import back, place, prior_kernel
 from softseg.inference.space import Space, coordinates_of
-from softseg.likelihood.histories import Histories
+from softseg.likelihood.histories import LANES, Histories
 from softseg.likelihood.markov import (
     Sequences,
     emission_kernel,
     expected_of,
+    filtered_of,
     gather_members,
     likelihood_of,
     sequences_of,
@@ -186,3 +187,20 @@ def densities_kernel(points, plan, coordinate, chain, sequences):  # pragma: no 
         found[i] = likelihood(plan, chain, share, theta, sequences)
         density[i] = found[i] + prior_kernel(plan, share, theta) + log_jacobian
     return density, found
+
+
+@njit(**CACHED)
+def histories_kernel(plan, chain, share, theta, sequences):  # pragma: no cover
+    """Log density of one customer of every history, base included, (history,)."""
+    density, top, _, _ = emissions(plan, theta, sequences, chain.n_states)
+    begin, moves = chain_of(chain, share, theta)
+    _, found = filtered_of(sequences, density, begin, moves)
+    steps, n_patterns = sequences.steps, len(top)
+    for b in range(len(steps.blocks) - 1):
+        for row in range(steps.blocks[b], steps.blocks[b + 1]):
+            at = steps.rows[row]
+            for i in range(steps.rows[row + 1] - at):
+                code = steps.codes[at + i]
+                if code < n_patterns:
+                    found[b * LANES + i] += top[code] + sequences.log_base[code]
+    return found
