@@ -28,6 +28,7 @@ class _Stub:
         self.picture = np.full((n, 2), picture)
         self.top = np.arange(n) % k
         self.evidence = Evidence(bic * -0.5, 0.1, "separated", 0.0)
+        self.fit_status, self.passed = "good", True
 
 
 def _keys(*stubs: _Stub) -> tuple[int | None, list[str]]:
@@ -51,6 +52,27 @@ def test_prediction_that_stops_improving_decides():
     assert k == 2
     assert "choose.loo" in keys
     assert "choose.never_turns" not in keys
+
+
+def test_a_number_whose_model_describes_nobody_is_passed_over() -> None:
+    """The picture settles at two, whose fit is poor; prediction supports three."""
+    stubs = [_Stub(k, e, -e, 0.05 * k) for k, e in {2: 0.0, 3: 50.0, 4: 50.05}.items()]
+    assert _keys(*stubs)[0] == 2
+    stubs[0].fit_status = "poor"
+    k, keys = _keys(*stubs)
+    assert k == 3
+    assert keys[:2] == ["choose.recommended", "choose.described"]
+    said = recommend(stubs).text("de")  # type: ignore[arg-type]
+    assert "Mit 2 Segmenten beschreibt das Modell die Kunden nicht (Passung: schlecht)" in said[1]
+    stubs[1].fit_status = "poor"  # prediction does not support four
+    assert _keys(*stubs)[0] == 2
+
+
+def test_a_number_taken_before_it_passes_every_check_says_so() -> None:
+    stubs = [_Stub(k, e, -e, 3.0 * k) for k, e in {1: 0.0, 2: 50.0, 3: 50.05}.items()]
+    assert "choose.slow" not in _keys(*stubs)[1]
+    stubs[1].passed = False
+    assert "choose.slow" in _keys(*stubs)[1]
 
 
 def test_the_largest_usable_number_claims_nothing_beyond_itself():

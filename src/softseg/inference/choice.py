@@ -30,6 +30,8 @@ from softseg.wording import number, percent, say
 if TYPE_CHECKING:
     import pandas as pd
 
+POOR: Final = "poor"
+"""The verdict on a model that does not describe the data."""
 SETTLED: Final = 0.15
 """Further segments change nothing that matters when the customer's picture moves by less (sd)."""
 SETTLED_PANEL: Final = 0.2
@@ -94,6 +96,11 @@ class Candidate:
         failed = {check.name for check in self.fit.diagnosis.failed}
         rhat = self.fit.diagnosis.check("rhat").value
         return failed <= MIXING and (rhat is None or rhat < LOOSE_RHAT)
+
+    @property
+    def passed(self) -> bool:
+        """Whether it passes the whole gate already."""
+        return not self.fit.diagnosis.failed
 
     @property
     def compared(self) -> bool:
@@ -226,11 +233,17 @@ def recommend(
         for c in usable
         if all(picture_shift(c, d, relative=panel) < least for d in usable if _after(c, d))
     )
-    taken = min(by_loo, settled, key=lambda c: c.n_segments)
+    enough = min(by_loo, settled, key=lambda c: c.n_segments)
+    taken = _described(usable, enough, by_loo)
     said = {"loo": float(by_loo.n_segments)}
     if panel:
         said["bic"] = float(min(usable, key=lambda c: c.bic).n_segments)
     reasons = _why(candidates, usable, taken, by_loo, least)
+    if taken is not enough:
+        k, before = taken.n_segments, enough.n_segments
+        reasons.insert(1, ("choose.described", {"k": k, "before": before}))
+    if not taken.passed:
+        reasons.append(("choose.slow", {"k": taken.n_segments}))
     reasons += second_opinions(candidates, said, occupied)
     reasons += [*survival(candidates, flows, taken), *left_out]
     if panel:
@@ -239,6 +252,18 @@ def recommend(
     return Choice(
         tuple(candidates), taken.n_segments, tuple(reasons), shifts, flows, occupied, panel
     )
+
+
+def _described(usable: Sequence[Candidate], enough: Candidate, by_loo: Candidate) -> Candidate:
+    """Return the first number from `enough` on whose model describes the data.
+
+    It does not go beyond the number that prediction supports; where none describes them, it is
+    `enough`.
+    """
+    if enough.fit_status != POOR:
+        return enough
+    between = [c for c in usable if enough.n_segments <= c.n_segments <= by_loo.n_segments]
+    return next((c for c in between if c.fit_status != POOR), enough)
 
 
 def _refused_but_better(candidates: Sequence[Candidate], taken: Candidate) -> list[Reason]:
