@@ -148,3 +148,20 @@ def test_every_domain_of_the_families_is_in_the_catalogue() -> None:
     from softseg.families import families
 
     assert {member.domain for member in families().values()} <= set(catalogue())
+
+
+def test_levels_that_differ_by_case_alone_are_named() -> None:
+    frame = pd.DataFrame({"portal": ["yes", "YES", "no", "No"] * 20, "size": ["S", "M"] * 40})
+    indicators = {"portal": {"family": "categorical"}, "size": {"family": "bernoulli"}}
+    fault = found(frame, indicators=indicators)["same_level"]
+    assert (fault.column, fault.severity, fault.values["count"]) == ("portal", "warning", 2)
+    assert '"No" / "no" differ by case only' in fault.text("en")
+
+
+@pytest.mark.parametrize(
+    ("last", "warned"), [("Summe", True), (" TOTAL ", True), ("Total AG", False)]
+)
+def test_a_row_of_totals_is_named(last: str, warned: bool) -> None:
+    frame = pd.DataFrame({"firm": [*"abcdefghij" * 8, last], "orders": [*range(1, 81), 3240]})
+    faults = found(frame, indicators={"orders": {"family": "negative_binomial"}})
+    assert ("total_row" in faults) == warned

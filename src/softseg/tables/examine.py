@@ -17,6 +17,17 @@ from softseg.tables.frames import to_pandas
 from softseg.tables.schema import IndicatorSchema, Schema
 from softseg.tables.text import folded, level_text, shortened
 
+TOTALS = (
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "gesamtergebnis",
+    "total",
+    "totals",
+    "grand total",
+    "sum",
+)
+"""What exports write into the row below the last customer."""
 NO = ("", "0", "false", "no", "n", "nein", "falsch", "f")
 """What counts as "no objection" in the opt-out column, an empty cell included."""
 
@@ -117,6 +128,8 @@ def examine(
     n_rows = len(data)
     if purpose == "fit" and n_rows < 2:
         found.faults.append(Fault("few_rows_at_all", None, values={"rows": n_rows}))
+    if purpose == "fit" and rows is None:
+        _check_total(data, found)
     _read_ids(data, schema, present, purpose, found)
     _read_counts(data, schema, present, found)
     for name, entry in schema.indicators.items():
@@ -158,6 +171,12 @@ def _drop_opted_out(data: Any, schema: Schema, purpose: Purpose, found: Examined
         found.n_opted_out = int(found.times[objects].sum())
         found.times = found.times[~objects]
     return data.loc[~objects].reset_index(drop=True) if objects.any() else data
+
+
+def _check_total(data: Any, found: Examined) -> None:
+    """Warn of a last row that names itself the sum of the others."""
+    if len(data) and any(isinstance(c, str) and folded(c) in TOTALS for c in data.iloc[-1]):
+        found.fault("total_row", None, "warning")
 
 
 def _check_columns(data: Any, schema: Schema, purpose: Purpose, found: Examined) -> list[str]:
@@ -286,7 +305,20 @@ def _read_levelled(
         examples = [shortened(level) for level in unknown[:3]]
         found.add("unknown_level", name, outside, examples=examples)
     found.levels[name] = tuple(levels)
+    if stated is None:
+        _check_spelling(name, read, found)
     _check_two_values(name, entry, read, stated, found)
+
+
+def _check_spelling(name: str, read: Levels, found: Examined) -> None:
+    """Warn of levels that differ by case alone: each counts as a level of its own."""
+    alike: dict[str, list[str]] = {}
+    for level in read.levels:
+        alike.setdefault(folded(level), []).append(level)
+    twice = [levels for levels in alike.values() if len(levels) > 1]
+    if twice:
+        examples = " / ".join(shortened(level) for level in twice[0])
+        found.fault("same_level", name, "warning", examples=examples, count=len(twice))
 
 
 def _stated_levels(entry: IndicatorSchema) -> tuple[str, ...] | None:
