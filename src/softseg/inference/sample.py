@@ -13,12 +13,12 @@ from typing import Any, Final
 import numpy as np
 
 from softseg.inference.checkpoint import Chain, Checkpoint, Keeper
-from softseg.inference.diagnose import BOUNDS, NEAR, Diagnosis, ModeSummary, diagnose
+from softseg.inference.diagnose import BOUNDS, Diagnosis, ModeSummary, diagnose
 from softseg.inference.draws import Draws, Progress
 from softseg.inference.gibbs import gibbs
 from softseg.inference.laplace import laplace
 from softseg.inference.methods import METHODS, Method, Reason, allowed, candidates
-from softseg.inference.modes import Modes, volume
+from softseg.inference.modes import Modes, reach, volume
 from softseg.inference.relabel import Aligned, align
 from softseg.inference.search import Search, label_free, modes_of, search, strayed
 from softseg.inference.space import Space
@@ -221,8 +221,8 @@ _Outcome = tuple[Draws, Aligned, Diagnosis, int]
 def _laplace(task: _Task) -> _Outcome:
     space = task.ways.space(task.mixture, task.statistics)
     options = {"n_draws": task.n_draws, "n_chains": task.n_chains}
-    room = volume(task.mixture, task.statistics.n_customers)
-    starts = modes_of(task.found, 0.5 * room)
+    mixture, n_customers = task.mixture, task.statistics.n_customers
+    starts = modes_of(task.found, 0.5 * volume(mixture, n_customers))
 
     def propose() -> Chain:
         made, _, _ = laplace(
@@ -236,7 +236,7 @@ def _laplace(task: _Task) -> _Outcome:
     figures = {name: float(drawn.sample_stats[name][0, 0]) for name in names}
     if task.found.visits is not None:
         reference = label_free(drawn.log_likelihood, drawn.values.share)
-        distance = strayed(task.found.visits, reference, NEAR + room)
+        distance = strayed(task.found.visits, reference, reach(mixture, n_customers))
         if distance is not None:
             figures["explored"] = distance
     return *_judged(task, drawn, figures), 1
