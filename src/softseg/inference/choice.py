@@ -19,6 +19,7 @@ from softseg.errors import UsageError
 from softseg.families.base import Array
 from softseg.inference.draws import Progress
 from softseg.inference.evidence import Evidence, probabilities
+from softseg.inference.fit_verdict import POOR
 from softseg.inference.flows import flow
 from softseg.inference.loo import LooResult, difference
 from softseg.inference.sample import MIXING, Sampled
@@ -30,8 +31,6 @@ from softseg.wording import number, percent, say
 if TYPE_CHECKING:
     import pandas as pd
 
-POOR: Final = "poor"
-"""The verdict on a model that does not describe the data."""
 SETTLED: Final = 0.15
 """Further segments change nothing that matters when the customer's picture moves by less (sd)."""
 SETTLED_PANEL: Final = 0.2

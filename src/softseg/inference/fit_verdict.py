@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from softseg.inference.verdicts import join
 from softseg.wording import number, percent, say
 
+POOR = "poor"
+"""The status of a model that does not describe the data."""
 STRONG_PAIR = 0.5
 STRONG_DISTRIBUTION = 0.15
 """A single finding of this size makes the verdict poor."""
@@ -223,7 +225,7 @@ def status_of(
         if check.statistic == "distribution"
     )
     many = len(touched) > max(2.0, n_indicators / 2)
-    return "poor" if strong or many else "doubtful"
+    return POOR if strong or many else "doubtful"
 
 
 def _indicator_line(check: IndicatorCheck, language: str, labels: Mapping[str, str]) -> str:

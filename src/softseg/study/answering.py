@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
+from softseg.inference.fit_verdict import POOR
 from softseg.results.files import replace_file
 from softseg.runs.roi_manifest import roi_versions
 from softseg.study.manifest import STUDY_CSV, STUDY_NC
@@ -27,7 +28,6 @@ PART: Final = "part_"
 DRAWS: Final = "study_draws"
 LEDGER: Final = "ledger"
 ASSUMPTIONS: Final = "assumptions.toml"
-POOR: Final = "poor"
 FIRST: Final = 100
 """Customers to begin with."""
 HARD: Final = "kmeans"
